@@ -1,0 +1,1 @@
+//! Plans and runs questions: DataFusion with Whodid's own operators.

@@ -1,0 +1,1 @@
+//! Segments and analytics: what a question means in terms of the engine.

@@ -1,0 +1,1 @@
+//! From bytes on the wire or in a file to validated, enriched events.

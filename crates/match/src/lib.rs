@@ -1,0 +1,1 @@
+//! The meaning of behaviour as pure functions over slices, with the naive oracle beside them.

@@ -1,0 +1,19 @@
+//! Ids, events, instants, windows, limits and error kinds that every other crate speaks of.
+//!
+//! Reading order: [`time`] (instants and durations), [`value`] (what an attribute can hold), [`event`] (what
+//! happened), [`revision`] (how the versions of one view become one event), [`entity`] (who it happened to),
+//! [`limits`] (every bound, named), [`fault`] (the kinds of error).
+
+pub mod entity;
+pub mod event;
+pub mod fault;
+pub mod limits;
+pub mod revision;
+pub mod time;
+pub mod value;
+
+pub use entity::{EntityKind, UserKey};
+pub use event::{Attributes, Event, EventKey, EventType};
+pub use fault::FaultKind;
+pub use time::{Clock, Instant, Span, SystemClock, TimeRange};
+pub use value::Value;

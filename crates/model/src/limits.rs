@@ -1,0 +1,33 @@
+//! Every bound that input can meet, in one place. Units come last in a name.
+
+/// Longest search query, in bytes.
+pub const QUERY_BYTES: usize = 16 * 1024;
+/// Deepest nesting of groups in a search query, and of conditions in a definition.
+pub const NESTING_DEPTH: usize = 64;
+/// Most wildcards (`*`, `?`) in one pattern.
+pub const PATTERN_WILDCARDS: usize = 32;
+/// Most terms in one search query.
+pub const QUERY_TERMS: usize = 1_000;
+/// Most steps in one `performed` clause (semantics: 1..=16).
+pub const STEPS: usize = 16;
+/// Most conditions in one definition.
+pub const CONDITIONS: usize = 500;
+/// Largest definition document, in bytes.
+pub const DEFINITION_BYTES: usize = 256 * 1024;
+
+/// Largest intake request as sent, in bytes.
+pub const INTAKE_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Largest intake request after decompression, in bytes.
+pub const INTAKE_DECODED_BYTES: usize = 64 * 1024 * 1024;
+/// Largest server-side event request, in bytes (wire contract: 5 MB uncompressed).
+pub const SERVER_EVENT_BYTES: usize = 5 * 1000 * 1000;
+/// Largest single event, in bytes of JSON.
+pub const EVENT_BYTES: usize = 1024 * 1024;
+/// Deepest nesting of one event's JSON.
+pub const EVENT_DEPTH: usize = 32;
+/// Most attributes of one event, after flattening.
+pub const EVENT_ATTRIBUTES: usize = 2_000;
+/// Longest attribute path, in bytes.
+pub const PATH_BYTES: usize = 512;
+/// Largest file import request, in bytes.
+pub const IMPORT_BODY_BYTES: usize = 1024 * 1024 * 1024;

@@ -1,0 +1,1 @@
+//! What people write: the search syntax and segment definitions.

@@ -1,0 +1,1 @@
+//! The one binary: HTTP, the command line, configuration.

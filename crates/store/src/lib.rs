@@ -1,0 +1,1 @@
+//! Durable events: log, buffer, open tables, identities, and columns held in memory.

@@ -1,0 +1,1 @@
+//! For tests only: event builders and the rules that the repository keeps.
