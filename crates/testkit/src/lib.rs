@@ -1,1 +1,5 @@
-//! For tests only: event builders and the rules that the repository keeps.
+//! For tests only: builders for events. The rules that the repository keeps are in `tests/tidy.rs`.
+
+mod build;
+
+pub use build::{EventBuilder, action, server, view};

@@ -1,0 +1,73 @@
+# Two entries: `make demo` and `make test`. Each does the set-up that is missing first. CONTRIBUTING.md says more.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# One target folder for every clone on the machine: the dependencies are heavy and need building only once.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/whodid/target
+export CHROMIUM_PATH ?= $(or $(shell command -v chromium),/usr/bin/chromium)
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+BROWSER_TEST := tests/browser
+NODE_PACKAGES := $(BROWSER_TEST)/node_modules/.package-lock.json
+
+.PHONY: help demo test setup lint rust-tests browser-test nightly need-rust need-nextest need-node need-chromium
+
+help:
+	@echo 'make demo   start Whodid with data in it (everything after it: make demo ARGS="--users 50000")'
+	@echo 'make test   run every test'
+
+demo: need-rust
+	cargo run --release --locked --bin whodid -- demo $(ARGS)
+
+test: lint rust-tests browser-test
+
+# Recipes below run for both of the above, or for whoever works on Whodid.
+
+setup: need-rust need-nextest need-node need-chromium $(NODE_PACKAGES)
+
+lint: need-rust
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The first line also leaves the binary that the browser test starts, built with the same features as the tests.
+rust-tests: need-rust need-nextest
+	cargo build --workspace --bins --tests --locked
+	cargo nextest run --workspace --locked
+
+browser-test: rust-tests need-chromium $(NODE_PACKAGES)
+	cd $(BROWSER_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid npm test --silent
+
+# The random tests with all their cases.
+nightly: need-rust need-nextest
+	PROPTEST_CASES=20000 cargo nextest run --workspace --locked --profile nightly
+
+# $(call need,COMMAND,DEBIAN PACKAGES): installs as root on Debian and its kin, says what to install elsewhere.
+define need
+@command -v $(1) >/dev/null && exit 0; \
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo '$(1) is missing: installing $(2)'; \
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2); \
+else \
+  echo '$(1) is missing: install $(2) with the package manager of your system and run this again' >&2; exit 1; \
+fi
+endef
+
+need-rust:
+	$(call need,cc,build-essential)
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust from https://rustup.rs and run this again' >&2; exit 1; }
+
+need-nextest: need-rust
+	@command -v cargo-nextest >/dev/null || cargo install cargo-nextest --locked
+
+need-node:
+	$(call need,npm,nodejs npm)
+
+need-chromium:
+	$(call need,$(CHROMIUM_PATH),chromium)
+
+$(NODE_PACKAGES): $(BROWSER_TEST)/package-lock.json | need-node
+	cd $(BROWSER_TEST) && npm ci --no-audit --no-fund
+	touch $@
