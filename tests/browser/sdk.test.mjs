@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { chromium } from 'playwright-core'
 
 import { startShop } from './shop.mjs'
-import { INGEST_KEY, startWhodid } from './whodid.mjs'
+import { API_KEY, startWhodid } from './whodid.mjs'
 
 const BRAZILIAN_ADDRESS = '200.160.2.3'
 
@@ -71,7 +71,7 @@ for (const visit of VISITS) {
     })
     const page = await context.newPage()
     watch(page)
-    const given = { ...visit, intake: whodid.url, clientToken: INGEST_KEY }
+    const given = { ...visit, intake: whodid.url, clientToken: API_KEY }
     await page.addInitScript((visit) => (window.visit = visit), given)
     await shopAround(page, visit)
     await leave(page, visit)

@@ -7,8 +7,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export const INGEST_KEY = 'browser-test-ingest-key-0123456789'
-const ADMIN_KEY = 'browser-test-admin-key-0123456789'
+export const API_KEY = 'browser-test-api-key-0123456789'
+const APP_KEY = 'browser-test-app-key-0123456789'
 
 const START_MS = 20_000
 const STOP_MS = 20_000
@@ -23,7 +23,7 @@ export async function startWhodid(folder) {
   const args = ['serve', '--data', join(folder, 'data'), '--listen', '127.0.0.1:0', '--write-address', addressFile]
   const child = spawn(BINARY, args, {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, WHODID_INGEST_KEY: INGEST_KEY, WHODID_ADMIN_KEY: ADMIN_KEY },
+    env: { ...process.env, WHODID_BOOTSTRAP_API_KEY: API_KEY, WHODID_BOOTSTRAP_APP_KEY: APP_KEY },
   })
   let log = ''
   let failure
@@ -39,8 +39,7 @@ export async function startWhodid(folder) {
       throw new Error(`${BINARY} ${args.join(' ')} did not start: ${failure ?? ''}\n${log}`)
     }
     await sleep(POLL_MS)
-    const address = await readFile(addressFile, 'utf8').catch(() => '')
-    if (address.trim()) url = `http://${address.trim().replace(/^https?:\/\//, '')}`
+    url = (await readFile(addressFile, 'utf8').catch(() => '')).trim()
   }
 
   return {
@@ -67,7 +66,7 @@ async function isReady(url) {
 async function call(url, method, path, body) {
   const response = await fetch(`${url}/api/v2/product-analytics${path}`, {
     method,
-    headers: { 'DD-API-KEY': ADMIN_KEY, 'DD-APPLICATION-KEY': ADMIN_KEY, 'Content-Type': 'application/json' },
+    headers: { 'DD-API-KEY': API_KEY, 'DD-APPLICATION-KEY': APP_KEY, 'Content-Type': 'application/json' },
     body: body && JSON.stringify(body),
   })
   const text = await response.text()
