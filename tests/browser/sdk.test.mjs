@@ -119,12 +119,11 @@ test('what people did before they logged in is theirs', async () => {
   assert.equal(sample.length, VISITS.length)
 })
 
-test('a profile tells who it is', async () => {
-  const { data } = await whodid.api('GET', '/users/ada')
-  assert.equal(data.id, 'ada')
-  assert.equal(data.attributes.user_email, 'ada@example.com')
-  assert.equal(data.attributes.user_plan, 'premium')
-  assert.equal(data.attributes.session_count, 1)
+test('a profile knows who it is and how often they came', async () => {
+  const query = 'user_email:ada@example.com user_plan:premium session_count:1'
+  const { count, sample } = await preview({ entity: 'user', where: { profile: query } })
+  assert.equal(count, 1)
+  assert.deepEqual(sample, ['ada'])
 })
 
 test('a segment is kept, listed and has its members', async () => {
