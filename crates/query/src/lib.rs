@@ -1,8 +1,9 @@
 //! What people write: the search syntax and segment definitions.
 //!
 //! Reading order: [`op`] (the five comparisons), [`search`] (one grammar for every place a query is typed),
-//! [`definition`] (segment definitions and their windows).
+//! [`definition`] (segment definitions and their windows), [`echo`] (a definition in plain words).
 
 pub mod definition;
+pub mod echo;
 pub mod op;
 pub mod search;
