@@ -31,3 +31,16 @@ pub const EVENT_ATTRIBUTES: usize = 2_000;
 pub const PATH_BYTES: usize = 512;
 /// Largest file import request, in bytes.
 pub const IMPORT_BODY_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Longest name of a segment, chart or key, and longest text to search for in a list, in characters.
+pub const NAME_CHARS: usize = 200;
+/// Longest description, in bytes.
+pub const DESCRIPTION_BYTES: usize = 16 * 1024;
+/// Longest tag, in characters.
+pub const TAG_CHARS: usize = 100;
+/// Most tags of one definition.
+pub const TAGS: usize = 50;
+/// Longest secret of a key, in bytes.
+pub const SECRET_BYTES: usize = 256;
+/// Most items on one page of a list.
+pub const PAGE_ITEMS: usize = 10_000;
