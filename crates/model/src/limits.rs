@@ -15,6 +15,9 @@ pub const CONDITIONS: usize = 500;
 /// Largest definition document, in bytes.
 pub const DEFINITION_BYTES: usize = 256 * 1024;
 
+/// Largest JSON request to anything but the intake, in bytes.
+pub const REQUEST_BODY_BYTES: usize = 1024 * 1024;
+
 /// Largest intake request as sent, in bytes.
 pub const INTAKE_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Largest intake request after decompression, in bytes.
