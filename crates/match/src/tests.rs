@@ -1,0 +1,4 @@
+//! The kernel against the oracle on random events, and both against examples worked out by hand.
+
+mod examples;
+mod random;
