@@ -37,6 +37,8 @@ use crate::search::{Query, SearchError};
 
 mod lint;
 mod read;
+#[cfg(test)]
+mod tests;
 mod window;
 mod write;
 
@@ -156,6 +158,9 @@ impl Bound {
 }
 
 impl Aggregation {
+    pub const ALL: [Aggregation; 5] =
+        [Aggregation::Sum, Aggregation::Avg, Aggregation::Min, Aggregation::Max, Aggregation::Cardinality];
+
     pub fn name(self) -> &'static str {
         match self {
             Aggregation::Sum => "sum",
@@ -279,7 +284,7 @@ impl DefinitionError {
     fn in_query(pointer: impl Into<String>, error: SearchError) -> DefinitionError {
         DefinitionError {
             pointer: pointer.into(),
-            message: format!("{}, at position {} of the query", error.message, error.offset + 1),
+            message: format!("{}, at position {} of the query", error.message, error.position),
             hint: error.hint.clone(),
             kind: error.kind(),
             search: Some(Box::new(error)),

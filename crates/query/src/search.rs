@@ -40,6 +40,8 @@ mod parse;
 mod print;
 mod resolve;
 mod test;
+#[cfg(test)]
+mod tests;
 
 pub use explain::explain;
 pub use test::{Pattern, Shape, Test};
@@ -86,9 +88,9 @@ pub enum Expr {
     Everything,
     Term(Term),
     Not(Box<Expr>),
-    /// At least two.
+    /// At least two; see [`Expr::and`].
     And(Vec<Expr>),
-    /// At least two.
+    /// At least two; see [`Expr::or`].
     Or(Vec<Expr>),
 }
 
@@ -110,10 +112,12 @@ pub enum Facet {
 
 /// A query that cannot be meant. `offset` and `length` are bytes of the query's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}, at position {} of the query; {hint}", offset + 1)]
+#[error("{message}, at position {position} of the query; {hint}")]
 pub struct SearchError {
     pub offset: usize,
     pub length: usize,
+    /// For people: characters from 1.
+    pub position: usize,
     pub message: String,
     pub hint: String,
     kind: FaultKind,
@@ -129,10 +133,15 @@ impl SearchError {
         SearchError {
             offset: span.start,
             length: span.end - span.start,
+            position: span.start + 1,
             message: message.into(),
             hint: hint.into(),
             kind: FaultKind::Invalid,
         }
+    }
+
+    fn located(self, text: &str) -> SearchError {
+        SearchError { position: position(text, self.offset), ..self }
     }
 
     fn too_large(span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) -> SearchError {
@@ -142,7 +151,7 @@ impl SearchError {
 
 /// Reads a query. Errors say where in the text, what is wrong, and what to write instead.
 pub fn parse(text: &str, dialect: Dialect) -> Result<Query, SearchError> {
-    let expr = parse::expression(text)?;
+    let expr = parse::expression(text).map_err(|error| error.located(text))?;
     Ok(Query { expr, text: text.to_string(), dialect })
 }
 
@@ -175,11 +184,21 @@ impl Query {
         named
     }
 
+    /// For people: where a byte of the query's text stands, in characters from 1.
+    pub fn position(&self, offset: usize) -> usize {
+        position(&self.text, offset)
+    }
+
     /// What looks like a slip although it can be meant, each with where it stands: lower-case keywords, conditions that
     /// contradict each other.
     pub fn warnings(&self) -> Vec<(Range<usize>, String)> {
         lint::warnings(self)
     }
+}
+
+/// Of a byte offset in a text: characters from 1.
+fn position(text: &str, offset: usize) -> usize {
+    text.get(..offset).map_or(offset, |before| before.chars().count()) + 1
 }
 
 impl PartialEq for Query {
@@ -201,6 +220,34 @@ impl PartialEq for Term {
 }
 
 impl Expr {
+    /// Every part. One part is itself, none is everything, and parts that are themselves ANDs become parts of this one.
+    pub fn and(parts: Vec<Expr>) -> Expr {
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Expr::And(inner) => inner,
+            other => vec![other],
+        });
+        let mut flat: Vec<Expr> = flat.collect();
+        match flat.len() {
+            0 => Expr::Everything,
+            1 => flat.remove(0),
+            _ => Expr::And(flat),
+        }
+    }
+
+    /// Any part. One part is itself, none is nothing, and parts that are themselves ORs become parts of this one.
+    pub fn or(parts: Vec<Expr>) -> Expr {
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Expr::Or(inner) => inner,
+            other => vec![other],
+        });
+        let mut flat: Vec<Expr> = flat.collect();
+        match flat.len() {
+            0 => Expr::Not(Box::new(Expr::Everything)),
+            1 => flat.remove(0),
+            _ => Expr::Or(flat),
+        }
+    }
+
     /// The reference meaning of a query over one event or profile. `lookup` gives the value at a path. A test on a
     /// missing value fails, so its negation holds.
     pub fn matches(&self, lookup: &dyn Fn(&str) -> Option<Value>) -> bool {

@@ -67,7 +67,7 @@ fn performed(found: &mut Found, pointer: &str, clause: &Performed) {
 
 fn query(found: &mut Found, pointer: &str, query: &Query) {
     for (span, message) in query.warnings() {
-        found.add(pointer, format!("{message}, at position {} of the query", span.start + 1));
+        found.add(pointer, format!("{message}, at position {} of the query", query.position(span.start)));
     }
 }
 

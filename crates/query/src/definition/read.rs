@@ -16,13 +16,6 @@ use crate::search::Dialect;
 mod document;
 
 const CONDITIONS: [&str; 6] = ["all", "any", "not", "performed", "profile", "segment"];
-const OPS: [(&str, Op); 5] = [
-    (">", Op::Greater),
-    (">=", Op::GreaterOrEqual),
-    ("=", Op::Equal),
-    ("<=", Op::LessOrEqual),
-    ("<", Op::Less),
-];
 const WEEKDAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
     ("tuesday", Weekday::Tuesday),
@@ -200,7 +193,7 @@ fn within(at: &At) -> Result<Within, DefinitionError> {
 fn times(at: &At) -> Result<Bound, DefinitionError> {
     const FORM: &str = "write {\"op\": \">=\", \"value\": 1}";
     let members = at.members("a bound", &["op", "value"])?;
-    let op = members.need("op", FORM)?.choice("a comparison", &OPS)?;
+    let op = members.need("op", FORM)?.choice("a comparison", &Op::ALL.map(|op| (op.symbol(), op)))?;
     let value = members.need("value", FORM)?.count()?;
     Ok(Bound { op, value })
 }
@@ -208,15 +201,9 @@ fn times(at: &At) -> Result<Bound, DefinitionError> {
 fn measure(at: &At) -> Result<Measure, DefinitionError> {
     const FORM: &str =
         "write {\"aggregation\": \"sum\", \"facet\": \"@price\", \"op\": \">\", \"value\": 100}";
-    const AGGREGATIONS: [(&str, Aggregation); 5] = [
-        ("sum", Aggregation::Sum),
-        ("avg", Aggregation::Avg),
-        ("min", Aggregation::Min),
-        ("max", Aggregation::Max),
-        ("cardinality", Aggregation::Cardinality),
-    ];
+    let aggregations = Aggregation::ALL.map(|aggregation| (aggregation.name(), aggregation));
     let members = at.members("a measure", &["aggregation", "facet", "op", "value"])?;
-    let aggregation = members.need("aggregation", FORM)?.choice("an aggregation", &AGGREGATIONS)?;
+    let aggregation = members.need("aggregation", FORM)?.choice("an aggregation", &aggregations)?;
     let facet_at = members.need("facet", FORM)?;
     let written = facet_at.text("a facet, such as \"@price\"")?;
     let facet = written.strip_prefix('@').unwrap_or(written);
@@ -226,7 +213,7 @@ fn measure(at: &At) -> Result<Measure, DefinitionError> {
             "write the path of an attribute, such as \"@price\"",
         ));
     }
-    let op = members.need("op", FORM)?.choice("a comparison", &OPS)?;
+    let op = members.need("op", FORM)?.choice("a comparison", &Op::ALL.map(|op| (op.symbol(), op)))?;
     let value = members.need("value", FORM)?.number()?;
     Ok(Measure { aggregation, facet: facet.to_string(), op, value })
 }

@@ -51,7 +51,7 @@ impl Parser<'_> {
         while self.cursor.eat_keyword("OR") {
             parts.push(self.all(within)?);
         }
-        Ok(joined(parts, Expr::Or))
+        Ok(Expr::or(parts))
     }
 
     fn all(&mut self, within: Within) -> Result<Expr, SearchError> {
@@ -59,7 +59,7 @@ impl Parser<'_> {
         while self.cursor.eat_keyword("AND") || self.at_operand() {
             parts.push(self.unary(within)?);
         }
-        Ok(joined(parts, Expr::And))
+        Ok(Expr::and(parts))
     }
 
     /// Whether another operand follows without a keyword.
@@ -245,58 +245,57 @@ impl Parser<'_> {
     }
 
     fn range(&mut self, facet: &Facet, start: usize) -> Result<Expr, SearchError> {
-        let open = self.cursor.here();
+        let open = self.cursor.at();
         self.refuse_free_text(facet, start)?;
         self.cursor.eat('[');
         let from = self.range_end()?;
-        let to = match self.cursor.eat_keyword("TO") {
-            true => Some(self.range_end()?),
-            false => None,
-        };
+        let to = if self.cursor.eat_keyword("TO") { Some(self.range_end()?) } else { None };
         self.cursor.skip_blanks();
-        let Some(to) = to.filter(|_| self.cursor.eat(']')) else {
-            return Err(SearchError::new(
-                open.start..self.cursor.at(),
-                "this range is not complete",
-                "write [3 TO 10], or [3 TO *] for an open end",
-            ));
+        let to = to.filter(|_| self.cursor.eat(']'));
+        let refuse = |message: &str, hint: &str| Err(SearchError::new(open..self.cursor.at(), message, hint));
+        let Some(to) = to else {
+            return refuse("this range is not complete", "write [3 TO 10], or [3 TO *] for an open end");
         };
-        let backwards = || {
-            SearchError::new(
-                open.start..self.cursor.at(),
-                "this range ends before it begins",
-                "write the smaller bound first",
-            )
+        let backwards = match (from, to) {
+            (Some(Bound::Number(from)), Some(Bound::Number(to))) => from > to,
+            (Some(Bound::Instant(from)), Some(Bound::Instant(to))) => from > to,
+            (Some(_), Some(_)) => {
+                return refuse(
+                    "one bound of this range is a number and the other an instant",
+                    "write both alike",
+                );
+            }
+            _ => false,
         };
-        let (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
-        match (from, to) {
-            (Some(Bound::Instant(from)), Some(Bound::Instant(to))) if from > to => Err(backwards()),
-            (Some(Bound::Instant(from)), Some(Bound::Instant(to))) => {
-                let from = self.finish(facet, Test::When { op: Op::GreaterOrEqual, instant: from }, start)?;
-                let to = self.finish(facet, Test::When { op: Op::LessOrEqual, instant: to }, start)?;
-                Ok(Expr::And(vec![from, to]))
-            }
-            (Some(Bound::Instant(instant)), None) => {
-                self.finish(facet, Test::When { op: Op::GreaterOrEqual, instant }, start)
-            }
-            (None, Some(Bound::Instant(instant))) => {
-                self.finish(facet, Test::When { op: Op::LessOrEqual, instant }, start)
-            }
-            (Some(Bound::Instant(_)), Some(Bound::Number(_)))
-            | (Some(Bound::Number(_)), Some(Bound::Instant(_))) => Err(SearchError::new(
-                open.start..self.cursor.at(),
-                "one bound of this range is a number and the other an instant",
-                "write both alike",
-            )),
-            (Some(Bound::Number(from)), Some(Bound::Number(to))) if from > to => Err(backwards()),
-            (from, to) => {
-                let number = |bound: Option<Bound>, open: f64| match bound {
-                    Some(Bound::Number(number)) => number,
-                    _ => open,
-                };
-                self.finish(facet, Test::Range { from: number(from, least), to: number(to, most) }, start)
+        if backwards {
+            return refuse("this range ends before it begins", "write the smaller bound first");
+        }
+        self.range_test(facet, start, from, to)
+    }
+
+    /// A range in time is two tests, as there is one for each end.
+    fn range_test(
+        &mut self,
+        facet: &Facet,
+        start: usize,
+        from: Option<Bound>,
+        to: Option<Bound>,
+    ) -> Result<Expr, SearchError> {
+        let mut ends = Vec::new();
+        for (op, bound) in [(Op::GreaterOrEqual, from), (Op::LessOrEqual, to)] {
+            if let Some(Bound::Instant(instant)) = bound {
+                ends.push(self.finish(facet, Test::When { op, instant }, start)?);
             }
         }
+        if !ends.is_empty() {
+            return Ok(Expr::and(ends));
+        }
+        let number = |bound: Option<Bound>, open: f64| match bound {
+            Some(Bound::Number(number)) => number,
+            _ => open,
+        };
+        let test = Test::Range { from: number(from, f64::NEG_INFINITY), to: number(to, f64::INFINITY) };
+        self.finish(facet, test, start)
     }
 
     /// One bound of a range; `None` for `*`.
@@ -339,7 +338,7 @@ impl Parser<'_> {
             };
             parts.push(self.finish(&facet, test, word.span.start)?);
         }
-        let list = joined(parts, Expr::Or);
+        let list = Expr::or(parts);
         Ok(Some(if negated { Expr::Not(Box::new(list)) } else { list }))
     }
 
@@ -406,23 +405,6 @@ impl Parser<'_> {
         }
         Ok(Expr::Term(Term { facet: facet.clone(), test, span }))
     }
-}
-
-/// One expression from its parts; parts that are joined in the same way become parts of it.
-fn joined(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
-    if parts.len() == 1 {
-        return parts.remove(0);
-    }
-    let is_or = matches!(join(Vec::new()), Expr::Or(_));
-    let mut flat = Vec::with_capacity(parts.len());
-    for part in parts {
-        match part {
-            Expr::And(inner) if !is_or => flat.extend(inner),
-            Expr::Or(inner) if is_or => flat.extend(inner),
-            other => flat.push(other),
-        }
-    }
-    join(flat)
 }
 
 fn parenthesis_in_word(span: Range<usize>) -> SearchError {
