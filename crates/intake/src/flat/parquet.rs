@@ -1,0 +1,54 @@
+//! Parquet files, read by row groups: each column keeps its own type.
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
+
+use super::row::{Rows, TIMESTAMP};
+use crate::IntakeError;
+
+mod cells;
+
+use cells::Column;
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 2_048;
+
+pub(super) fn read<E, C>(file: C, rows: &mut Rows<'_, E>) -> Result<(), E>
+where
+    E: From<IntakeError>,
+    C: ChunkReader + 'static,
+{
+    let unreadable = |reason: String| IntakeError::Parquet { reason };
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+        .map_err(|e| unreadable(e.to_string()))?;
+    let mut number = 0_u64;
+    for batch in reader {
+        let batch = batch.map_err(|e| unreadable(e.to_string()))?;
+        let columns = cells::columns(&batch, rows.mapping())?;
+        let row_bytes = batch.get_array_memory_size() / batch.num_rows().max(1);
+        for row in 0..batch.num_rows() {
+            number += 1;
+            rows.flat(number, row_bytes, read_row(&columns, row))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_row(
+    columns: &[Column],
+    row: usize,
+) -> Result<(Option<whodid_model::Instant>, whodid_model::Attributes), String> {
+    let mut ts = None;
+    let mut members = Vec::with_capacity(columns.len() + 8);
+    for column in columns {
+        if column.path() == TIMESTAMP
+            && let Some(instant) = column.instant(row)
+        {
+            ts = Some(instant);
+        } else if let Some(value) = column.value(row)? {
+            members.push((column.path().to_string(), value));
+        }
+    }
+    Ok((ts, members.into_iter().collect()))
+}
