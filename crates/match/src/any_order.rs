@@ -7,7 +7,7 @@
 
 use crate::count::Then;
 use crate::events::{Bounds, Events};
-use crate::pattern::{Pattern, Scope};
+use crate::pattern::{Plan, Scope};
 use whodid_model::limits::STEPS;
 
 #[derive(Debug, Default)]
@@ -18,19 +18,19 @@ pub(crate) struct AnyOrderScratch {
 /// Calls `on_end` with rows that can be the last of a match, instant by instant in order of time. Of the last events of
 /// one match that tie, the one with the smallest session is its last.
 pub(crate) fn visit_ends(
-    pattern: &Pattern,
+    plan: &Plan,
     events: Events<'_>,
     bounds: Bounds,
     scratch: &mut AnyOrderScratch,
     on_end: &mut impl FnMut(Events<'_>, &[usize]) -> Then,
 ) -> Then {
-    let all_steps = pattern.positives.iter().fold(0, |bits, positive| bits | positive.bit);
-    let mut recent = Recent::new(pattern.positives.len());
+    let all_steps = plan.positives.iter().fold(0, |bits, positive| bits | positive.bit);
+    let mut recent = Recent::new(plan.positives.len());
     let mut row = events.ts.partition_point(|ts| *ts < bounds.from);
     while row < events.len() && events.ts[row] < bounds.to {
         let t = events.ts[row];
         let next = events.tie_end(row);
-        let since = match pattern.scope() {
+        let since = match plan.scope {
             Scope::Within(span_us) => t.saturating_sub(span_us),
             Scope::Entity | Scope::Session => i64::MIN,
         };
@@ -51,7 +51,7 @@ pub(crate) fn visit_ends(
                 Then::Keep => {}
                 Then::Stop => return Then::Stop,
                 Then::Restart => {
-                    recent = Recent::new(pattern.positives.len());
+                    recent = Recent::new(plan.positives.len());
                     break;
                 }
             }

@@ -5,7 +5,7 @@ use whodid_model::limits::STEPS;
 
 use crate::any_order::{self, AnyOrderScratch};
 use crate::events::{Bounds, Days, Events, NO_SESSION};
-use crate::pattern::{Order, Pattern, Scope};
+use crate::pattern::{Order, Pattern, Plan, Scope};
 use crate::sequence::{self, SequenceScratch};
 use crate::trailing::Lookahead;
 
@@ -67,16 +67,16 @@ pub fn count(
     match per {
         Per::Occurrence => {
             let mut count = 0;
-            visit_ends(pattern, events, bounds, ends, &mut |_, _| {
+            visit_ends(&pattern.plan, events, bounds, ends, &mut |_, _| {
                 count += 1;
                 if count >= enough { Then::Stop } else { Then::Restart }
             });
             return count;
         }
-        Per::Day(days) => visit_ends(pattern, events, bounds, ends, &mut |events, rows| {
+        Per::Day(days) => visit_ends(&pattern.plan, events, bounds, ends, &mut |events, rows| {
             seen(i64::from(days.day_of(events.ts[rows[0]])))
         }),
-        Per::Session => visit_ends(pattern, events, bounds, ends, &mut |events, rows| {
+        Per::Session => visit_ends(&pattern.plan, events, bounds, ends, &mut |events, rows| {
             let sessions = rows.iter().map(|row| events.session[*row]).filter(|code| *code != NO_SESSION);
             sessions.fold(Then::Keep, |_, code| seen(i64::from(code)))
         }),
@@ -97,7 +97,7 @@ pub(crate) enum Then {
 /// Calls `on_end` with the rows that can be the last of a match, all of one instant; of one positive step, each on its
 /// own. Instants ascend within a session under [`Scope::Session`], within the entity otherwise.
 pub(crate) fn visit_ends(
-    pattern: &Pattern,
+    plan: &Plan,
     events: Events<'_>,
     bounds: Bounds,
     scratch: &mut EndsScratch,
@@ -105,38 +105,36 @@ pub(crate) fn visit_ends(
 ) -> Then {
     let events = events.before(bounds.at);
     let EndsScratch { sessions, walk } = scratch;
-    match pattern.scope() {
-        Scope::Session => {
-            sessions.for_each(events, |events| walk.visit_ends(pattern, events, bounds, on_end))
-        }
-        Scope::Entity | Scope::Within(_) => walk.visit_ends(pattern, events, bounds, on_end),
+    match plan.scope {
+        Scope::Session => sessions.for_each(events, |events| walk.visit_ends(plan, events, bounds, on_end)),
+        Scope::Entity | Scope::Within(_) => walk.visit_ends(plan, events, bounds, on_end),
     }
 }
 
 impl WalkScratch {
     fn visit_ends(
         &mut self,
-        pattern: &Pattern,
+        plan: &Plan,
         events: Events<'_>,
         bounds: Bounds,
         on_end: &mut impl FnMut(Events<'_>, &[usize]) -> Then,
     ) -> Then {
-        match (pattern.positives.len(), pattern.order()) {
-            (1, _) => single_step(pattern, events, bounds, &mut self.lookahead, on_end),
-            (_, Order::Ordered) => sequence::visit_ends(pattern, events, bounds, &mut self.sequence, on_end),
-            (_, Order::Any) => any_order::visit_ends(pattern, events, bounds, &mut self.any_order, on_end),
+        match (plan.positives.len(), plan.order) {
+            (1, _) => single_step(plan, events, bounds, &mut self.lookahead, on_end),
+            (_, Order::Ordered) => sequence::visit_ends(plan, events, bounds, &mut self.sequence, on_end),
+            (_, Order::Any) => any_order::visit_ends(plan, events, bounds, &mut self.any_order, on_end),
         }
     }
 }
 
 fn single_step(
-    pattern: &Pattern,
+    plan: &Plan,
     events: Events<'_>,
     bounds: Bounds,
     lookahead: &mut Lookahead,
     on_end: &mut impl FnMut(Events<'_>, &[usize]) -> Then,
 ) -> Then {
-    let (bit, trailing) = (pattern.positives[0].bit, &pattern.trailing);
+    let (bit, trailing) = (plan.positives[0].bit, &plan.trailing);
     lookahead.rewind(trailing);
     let mut row = events.ts.partition_point(|ts| *ts < bounds.from);
     while row < events.len() && events.ts[row] < bounds.to {

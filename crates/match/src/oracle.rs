@@ -28,8 +28,9 @@ pub fn count(pattern: &Pattern, events: Events<'_>, bounds: Bounds, per: Per<'_>
 
 /// What [`crate::witness`] says.
 pub fn witness(pattern: &Pattern, events: Events<'_>, bounds: Bounds) -> Option<Vec<usize>> {
-    let end = |rows: &Vec<usize>| events.ts[last(pattern, events, rows)];
-    matches(pattern, events, bounds).into_iter().min_by_key(|rows| (end(rows), rows.clone()))
+    let end = |rows: &Vec<usize>| rows.iter().map(|row| events.ts[*row]).max();
+    let start = |rows: &Vec<usize>| rows.iter().map(|row| events.ts[*row]).min();
+    matches(pattern, events, bounds).into_iter().min_by_key(|rows| (end(rows), start(rows), rows.clone()))
 }
 
 /// Every match: the rows of its events, one per positive step.

@@ -58,12 +58,25 @@ impl PatternError {
 #[derive(Clone, Debug)]
 pub struct Pattern {
     steps: Vec<StepRule>,
-    order: Order,
-    scope: Scope,
+    pub(crate) plan: Plan,
+}
+
+/// A pattern laid out for the kernels. There is at least one positive step.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
     pub(crate) positives: Vec<Positive>,
     pub(crate) trailing: Vec<Trailing>,
+    pub(crate) order: Order,
+    pub(crate) scope: Scope,
     /// For patterns that need to remember no more than which steps were reached.
     pub(crate) automaton: Option<Automaton>,
+}
+
+impl Plan {
+    pub(crate) fn new(positives: Vec<Positive>, trailing: Vec<Trailing>, order: Order, scope: Scope) -> Plan {
+        let automaton = Automaton::new(&positives, scope);
+        Plan { positives, trailing, order, scope, automaton }
+    }
 }
 
 /// A positive step, and the negative steps that stand between it and the next one.
@@ -119,8 +132,7 @@ impl Pattern {
             (None, Scope::Entity) => Until::EndOfWindow,
         };
         let trailing = last.iter().map(|watch| Trailing { bit: watch.bit, until: until(watch) }).collect();
-        let automaton = Automaton::new(&positives, scope);
-        Ok(Pattern { steps, order, scope, positives, trailing, automaton })
+        Ok(Pattern { steps, plan: Plan::new(positives, trailing, order, scope) })
     }
 
     pub fn steps(&self) -> &[StepRule] {
@@ -128,11 +140,11 @@ impl Pattern {
     }
 
     pub fn order(&self) -> Order {
-        self.order
+        self.plan.order
     }
 
     pub fn scope(&self) -> Scope {
-        self.scope
+        self.plan.scope
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::count::Then;
 use crate::events::{Bounds, Events};
-use crate::pattern::{Pattern, Scope, Until};
+use crate::pattern::{Plan, Scope, Until};
 use crate::tie::Tie;
 use crate::trailing::Lookahead;
 use whodid_model::limits::STEPS;
@@ -23,14 +23,14 @@ trait Reach {
     fn clear(&mut self);
 
     /// Goes over an event that has its instant for itself. The latest start of a match that it ends.
-    fn take(&mut self, pattern: &Pattern, t: i64, mask: u16, start: Option<i64>) -> Option<i64>;
+    fn take(&mut self, plan: &Plan, t: i64, mask: u16, start: Option<i64>) -> Option<i64>;
 
     /// The latest start with which one event of a tie can take step `step`, which is not the first, coming from
     /// earlier instants.
-    fn arrival(&self, pattern: &Pattern, step: usize, t: i64, mask: u16, tie: &Tie) -> Option<i64>;
+    fn arrival(&self, plan: &Plan, step: usize, t: i64, mask: u16, tie: &Tie) -> Option<i64>;
 
     /// Goes on after a tie, with the latest start with which a match can stand at each step and leave it.
-    fn leave(&mut self, pattern: &Pattern, t: i64, tie: &Tie, starts: &[Option<i64>]);
+    fn leave(&mut self, plan: &Plan, t: i64, tie: &Tie, starts: &[Option<i64>]);
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(crate) struct SequenceScratch {
 
 /// Calls `on_end` with the rows that end a match, instant by instant in order of time. `events` end before `at`.
 pub(crate) fn visit_ends(
-    pattern: &Pattern,
+    plan: &Plan,
     events: Events<'_>,
     bounds: Bounds,
     scratch: &mut SequenceScratch,
@@ -51,20 +51,20 @@ pub(crate) fn visit_ends(
 ) -> Then {
     let SequenceScratch { pools, tie, lookahead, ended } = scratch;
     let (from, to) = (bounds.from, bounds.to);
-    match &pattern.automaton {
+    match &plan.automaton {
         Some(automaton) => {
             let reach = automaton.reach();
-            Walk { pattern, events, from, to, reach, tie, lookahead, ended }.stretches(on_end)
+            Walk { plan, events, from, to, reach, tie, lookahead, ended }.stretches(on_end)
         }
         None => {
-            let reach = pools.of(pattern);
-            Walk { pattern, events, from, to, reach, tie, lookahead, ended }.stretches(on_end)
+            let reach = pools.of(plan);
+            Walk { plan, events, from, to, reach, tie, lookahead, ended }.stretches(on_end)
         }
     }
 }
 
 struct Walk<'a, R> {
-    pattern: &'a Pattern,
+    plan: &'a Plan,
     events: Events<'a>,
     /// Matches start at or after this instant. Moves on with every match that is laid.
     from: i64,
@@ -90,7 +90,7 @@ impl<R: Reach> Walk<'_, R> {
     fn stretches(&mut self, on_end: &mut impl FnMut(Events<'_>, &[usize]) -> Then) -> Then {
         let mut negative = 0;
         let mut span_us = None;
-        for trailing in &self.pattern.trailing {
+        for trailing in &self.plan.trailing {
             if let Until::AfterFirst(within_us) = trailing.until {
                 negative |= trailing.bit;
                 span_us = Some(within_us);
@@ -129,7 +129,7 @@ impl<R: Reach> Walk<'_, R> {
 
     /// The first row from `row` on that a match can start with, or some row at or after `before`.
     fn first_start(&self, row: usize, from: i64, before: i64) -> usize {
-        let first = self.pattern.positives[0].bit;
+        let first = self.plan.positives[0].bit;
         let starts = |row: &usize| {
             let ts = self.events.ts[*row];
             ts >= before || (ts >= from && self.events.matches[*row] & first != 0)
@@ -144,7 +144,7 @@ impl<R: Reach> Walk<'_, R> {
         on_end: &mut impl FnMut(Events<'_>, &[usize]) -> Then,
     ) -> Then {
         self.reach.clear();
-        self.lookahead.rewind(&self.pattern.trailing);
+        self.lookahead.rewind(&self.plan.trailing);
         let events = self.events;
         let mut row = begin;
         while row < events.len() && events.ts[row] < stretch.until {
@@ -170,7 +170,7 @@ impl<R: Reach> Walk<'_, R> {
     fn one(&mut self, row: usize, stretch: Stretch) -> bool {
         let (t, mask) = (self.events.ts[row], self.events.matches[row]);
         let start = self.start(t, stretch);
-        let Some(start) = self.reach.take(self.pattern, t, mask, start) else { return false };
+        let Some(start) = self.reach.take(self.plan, t, mask, start) else { return false };
         if !self.is_in_scope(start, t, stretch) || !self.stays_clear(row + 1, t) {
             return false;
         }
@@ -180,15 +180,15 @@ impl<R: Reach> Walk<'_, R> {
     }
 
     fn many(&mut self, rows: std::ops::Range<usize>, stretch: Stretch) -> bool {
-        let pattern = self.pattern;
-        let positives = &pattern.positives;
+        let plan = self.plan;
+        let positives = &plan.positives;
         let t = self.events.ts[rows.start];
         let start = self.start(t, stretch);
         self.tie.load(&self.events.matches[rows.clone()], positives.len());
         let (tie, reach) = (&*self.tie, &self.reach);
         let arrival = |step: usize, mask: u16| match step {
             0 => start,
-            _ => reach.arrival(pattern, step, t, mask, tie),
+            _ => reach.arrival(plan, step, t, mask, tie),
         };
         let last = positives.len() - 1;
         let mut starts = [None; STEPS];
@@ -198,7 +198,7 @@ impl<R: Reach> Walk<'_, R> {
         }
         self.ended.clear();
         let takes_last =
-            |mask: &u16| mask & positives[last].bit != 0 && tie.may_be_last(&pattern.trailing, *mask);
+            |mask: &u16| mask & positives[last].bit != 0 && tie.may_be_last(&plan.trailing, *mask);
         for mask in tie.distinct().filter(takes_last) {
             let best = tie.best_start(positives, last, |other| other == mask, arrival);
             if best.is_some_and(|best| self.is_in_scope(best, t, stretch)) {
@@ -206,18 +206,18 @@ impl<R: Reach> Walk<'_, R> {
                 self.ended.extend(rows.clone().filter(same));
             }
         }
-        self.reach.leave(pattern, t, self.tie, &starts[..last]);
+        self.reach.leave(plan, t, self.tie, &starts[..last]);
         !self.ended.is_empty() && self.stays_clear(rows.end, t)
     }
 
     /// What the start of a match at `t` is remembered as, if one may start there.
     fn start(&self, t: i64, stretch: Stretch) -> Option<i64> {
-        let remembered = if matches!(self.pattern.scope(), Scope::Within(_)) { t } else { 0 };
+        let remembered = if matches!(self.plan.scope, Scope::Within(_)) { t } else { 0 };
         (t < stretch.starts_before).then_some(remembered)
     }
 
     fn is_in_scope(&self, start: i64, t: i64, stretch: Stretch) -> bool {
-        let spans = match self.pattern.scope() {
+        let spans = match self.plan.scope {
             Scope::Within(span_us) => start >= t.saturating_sub(span_us),
             Scope::Entity | Scope::Session => true,
         };
@@ -225,6 +225,6 @@ impl<R: Reach> Walk<'_, R> {
     }
 
     fn stays_clear(&mut self, rest: usize, t: i64) -> bool {
-        self.lookahead.is_clear(&self.pattern.trailing, self.events, rest, t, self.to)
+        self.lookahead.is_clear(&self.plan.trailing, self.events, rest, t, self.to)
     }
 }

@@ -1,7 +1,7 @@
-//! Patterns in which instants matter: for each step, when it was taken and when the match started.
+//! Plans in which instants matter: for each step, when it was taken and when the match started.
 
 use super::Reach;
-use crate::pattern::{Pattern, Positive, Scope, Watch};
+use crate::pattern::{Plan, Positive, Scope, Watch};
 use crate::tie::Tie;
 
 /// One pool per positive step but the last.
@@ -25,8 +25,8 @@ struct Way {
 }
 
 impl Pools {
-    pub(super) fn of(&mut self, pattern: &Pattern) -> &mut [Pool] {
-        let needed = pattern.positives.len() - 1;
+    pub(super) fn of(&mut self, plan: &Plan) -> &mut [Pool] {
+        let needed = plan.positives.len() - 1;
         if self.pools.len() < needed {
             self.pools.resize_with(needed, Pool::default);
         }
@@ -88,13 +88,9 @@ enum Latest {
 }
 
 impl Latest {
-    fn at(pattern: &Pattern, step: usize) -> Latest {
-        let starts_matter = matches!(pattern.scope(), Scope::Within(_));
-        if starts_matter && is_selective(&pattern.positives[step]) {
-            Latest::Anywhere
-        } else {
-            Latest::InFront
-        }
+    fn at(plan: &Plan, step: usize) -> Latest {
+        let starts_matter = matches!(plan.scope, Scope::Within(_));
+        if starts_matter && is_selective(&plan.positives[step]) { Latest::Anywhere } else { Latest::InFront }
     }
 }
 
@@ -104,12 +100,12 @@ fn is_selective(positive: &Positive) -> bool {
 
 /// The earliest instant from which positive step `step` can be taken at `t`: what stands at the step before since
 /// longer has started too early as well.
-fn reaches_back_to(pattern: &Pattern, step: usize, t: i64) -> i64 {
-    let span_us = match pattern.scope() {
+fn reaches_back_to(plan: &Plan, step: usize, t: i64) -> i64 {
+    let span_us = match plan.scope {
         Scope::Within(span_us) => span_us,
         Scope::Entity | Scope::Session => i64::MAX,
     };
-    match pattern.positives[step].within_us.map_or(span_us, |within_us| within_us.min(span_us)) {
+    match plan.positives[step].within_us.map_or(span_us, |within_us| within_us.min(span_us)) {
         i64::MAX => i64::MIN,
         back_us => t.saturating_sub(back_us),
     }
@@ -120,8 +116,8 @@ impl Reach for &mut [Pool] {
         self.iter_mut().for_each(Pool::clear);
     }
 
-    fn take(&mut self, pattern: &Pattern, t: i64, mask: u16, start: Option<i64>) -> Option<i64> {
-        let positives = &pattern.positives;
+    fn take(&mut self, plan: &Plan, t: i64, mask: u16, start: Option<i64>) -> Option<i64> {
+        let positives = &plan.positives;
         let mut ended = None;
         // From the last step to the first, so that each looks at what stood before this event.
         for (step, positive) in positives.iter().enumerate().rev() {
@@ -130,8 +126,8 @@ impl Reach for &mut [Pool] {
                 (true, 0) => start,
                 (true, _) => {
                     let pool = &mut self[step - 1];
-                    pool.forget_before(reaches_back_to(pattern, step, t));
-                    pool.best_between(i64::MIN, i64::MAX, Latest::at(pattern, step - 1))
+                    pool.forget_before(reaches_back_to(plan, step, t));
+                    pool.best_between(i64::MIN, i64::MAX, Latest::at(plan, step - 1))
                 }
             };
             let Some(pool) = self.get_mut(step) else {
@@ -148,18 +144,18 @@ impl Reach for &mut [Pool] {
         ended
     }
 
-    fn arrival(&self, pattern: &Pattern, step: usize, t: i64, mask: u16, tie: &Tie) -> Option<i64> {
-        let broken = pattern.positives[step - 1].watches.iter().filter(|w| !tie.accounts_for(w.bit, mask));
+    fn arrival(&self, plan: &Plan, step: usize, t: i64, mask: u16, tie: &Tie) -> Option<i64> {
+        let broken = plan.positives[step - 1].watches.iter().filter(|w| !tie.accounts_for(w.bit, mask));
         let watched_since =
             broken.map(|w| w.within_us.map_or(i64::MIN, |within_us| t.saturating_sub(within_us)));
         let before = watched_since.min().unwrap_or(i64::MAX);
-        let from = reaches_back_to(pattern, step, t);
-        self[step - 1].best_between(from, before, Latest::at(pattern, step - 1))
+        let from = reaches_back_to(plan, step, t);
+        self[step - 1].best_between(from, before, Latest::at(plan, step - 1))
     }
 
-    fn leave(&mut self, pattern: &Pattern, t: i64, tie: &Tie, starts: &[Option<i64>]) {
+    fn leave(&mut self, plan: &Plan, t: i64, tie: &Tie, starts: &[Option<i64>]) {
         for (step, (pool, start)) in self.iter_mut().zip(starts).enumerate() {
-            let positive = &pattern.positives[step];
+            let positive = &plan.positives[step];
             for watch in positive.watches.iter().filter(|watch| tie.count(watch.bit) != 0) {
                 pool.forget_watched(watch, t);
             }

@@ -159,6 +159,8 @@ fn steps_and_matches_may_be_bounded() {
     check("A B<3 C<3", Ordered, Entity, "A1 B4 C7", 1);
     // The newest event is not always the one to go on from.
     check("A B<2 C<9", Ordered, Within(6), "A1 B2 A6 C7", 1);
+    // Of two events at one instant, the one that has the older start is the one that leaves the other to step C.
+    check("A !N<2 B C", Ordered, Within(20), "A1 A10 B12 BNC12", 1);
     check("A B", Ordered, Within(3), "A1 B4", 1);
     check("A B", Ordered, Within(3), "A1 B5 A6 B7", 1);
     check("A B", Ordered, Within(0), "A1 B1", 1);

@@ -12,16 +12,26 @@ struct Case {
     bounds: Bounds,
 }
 
-/// Few instants and sessions, so that ties and interleaving are the rule.
-fn rows(steps: usize) -> impl Strategy<Value = Vec<Row>> {
-    let session = prop_oneof![4 => 0..3u32, 1 => Just(NO_SESSION)];
-    // Most events match few steps.
-    let bits = 0..1u16 << steps;
-    let mask = (bits.clone(), bits).prop_map(|(a, b)| a & b);
-    prop_oneof![Just(3i64), Just(8), Just(20)].prop_flat_map(move |last| {
-        let rows = prop::collection::vec((0..=last, session.clone(), mask.clone()), 0..=10);
-        rows.prop_map(|mut rows| {
+/// Few instants and sessions, so that ties and interleaving are the rule. Events match one or two of the steps; every
+/// other case has the positive steps laid through it in order, so that long patterns are met as well.
+fn rows(pattern: &Pattern) -> impl Strategy<Value = Vec<Row>> + use<> {
+    let steps = pattern.steps().len();
+    let positives: Vec<usize> = (0..steps).filter(|step| !pattern.steps()[*step].negative).collect();
+    let session = prop_oneof![4 => 0..2u32, 1 => Just(NO_SESSION)];
+    let bit = move || (0..steps).prop_map(|step| 1u16 << step);
+    let mask = prop_oneof![3 => bit(), 1 => (bit(), bit()).prop_map(|(a, b)| a | b), 1 => 0..1u16 << steps];
+    let last = prop_oneof![Just(3i64), Just(8), Just(20)];
+    (last, any::<[bool; 2]>()).prop_flat_map(move |(last, [laid, one_session])| {
+        let positives = positives.clone();
+        let rows = prop::collection::vec((0..=last, session.clone(), mask.clone()), 2..=11);
+        rows.prop_map(move |mut rows| {
             rows.sort_by_key(|row| row.0);
+            let length = rows.len();
+            for (at, row) in rows.iter_mut().enumerate().filter(|_| laid) {
+                let step = 1 << positives[at * positives.len() / length];
+                row.2 = if at % 3 == 2 { row.2 | step } else { step };
+                row.1 = if one_session { 1 } else { row.1 };
+            }
             rows
         })
     })
@@ -50,7 +60,7 @@ fn case() -> impl Strategy<Value = Case> {
             prop_oneof![2 => Just(21i64), 1 => 0..21i64],
             prop_oneof![2 => Just(21i64), 1 => 0..21i64],
         );
-        (rows(pattern.steps().len()), bounds).prop_map(move |(rows, (from, to, at))| Case {
+        (rows(&pattern), bounds).prop_map(move |(rows, (from, to, at))| Case {
             pattern: pattern.clone(),
             rows,
             bounds: Bounds { from, to, at },
