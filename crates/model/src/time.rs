@@ -55,12 +55,16 @@ impl Instant {
         }
     }
 
-    /// RFC 3339 (with `Z` or an offset), a date-time without offset (taken as UTC), a date (its midnight in UTC), or a
-    /// bare epoch number.
+    /// RFC 3339 (with `Z` or an offset), a date-time without offset (taken as UTC), a date (its midnight in UTC), a
+    /// bare epoch number, or microseconds since 1970 followed by `us`.
     pub fn parse(text: &str) -> Option<Instant> {
         let text = text.trim();
         if let Ok(n) = text.parse::<i64>() {
             return Some(Instant::from_epoch_integer(n));
+        }
+        // What `Display` writes for instants beyond the calendar.
+        if let Some(micros) = text.strip_suffix("us").and_then(|digits| digits.parse().ok()) {
+            return Some(Instant(micros));
         }
         if let Ok(t) = text.parse::<jiff::Timestamp>() {
             return Some(Instant(t.as_microsecond()));
@@ -281,5 +285,8 @@ mod tests {
         assert_eq!(Instant::parse("2026-11-08T01:00:00+01:00"), Some(t));
         assert_eq!(Instant::parse("2026-11-08 00:00:00"), Some(t));
         assert_eq!(Instant::parse("tomorrow"), None);
+        for extreme in [Instant::MIN, Instant::MAX] {
+            assert_eq!(Instant::parse(&extreme.to_string()), Some(extreme));
+        }
     }
 }

@@ -1,0 +1,176 @@
+//! The open event table: a Delta Lake table of Parquet files ("parts") that DuckDB, Polars or Spark read as they are.
+//!
+//! Every change is one Delta commit: new parts, removed parts, and the log position up to which the table now covers
+//! the log. A crash leaves the commit before or the commit after, and at most some files that no commit names, which
+//! the next [`EventTable::open`] deletes.
+//!
+//! Columns are named by attribute path ([`layout`]); a part holds only the columns that its events carry.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deltalake::DeltaTable;
+use object_store::{ObjectStore, ObjectStoreExt};
+use whodid_model::{Event, Instant};
+
+use crate::error::StoreError;
+use crate::log::LogPosition;
+
+mod commit;
+mod durable;
+mod layout;
+mod part;
+mod read;
+mod write;
+
+use layout::Layout;
+pub(crate) use part::{PartId, PartInfo};
+
+/// Most rows of one part; a larger change becomes several parts.
+const PART_ROWS: usize = 1_000_000;
+
+pub(crate) struct EventTable {
+    /// The folder, for syncing what was written.
+    folder: PathBuf,
+    delta: DeltaTable,
+    store: Arc<dyn ObjectStore>,
+    layout: Layout,
+    parts: Vec<PartInfo>,
+    covered: LogPosition,
+    /// Removed by the last commit. Other readers may be at them still, so they stay until the next one.
+    discarded: Vec<PartId>,
+    part_rows: usize,
+    /// A commit failed and whether it took effect could not be found out.
+    unsettled: bool,
+}
+
+/// One atomic change of the table.
+#[derive(Default)]
+pub(crate) struct Change {
+    /// New rows, in the order in which they are to lie.
+    pub(crate) add: Vec<Event>,
+    /// For each new row the id of its resolved user as people see it; empty for none.
+    pub(crate) users: Vec<String>,
+    pub(crate) remove: Vec<PartId>,
+    /// All below this log position is in the table once the change is. A lower one than before changes nothing.
+    pub(crate) covers: LogPosition,
+}
+
+impl EventTable {
+    /// Opens the table in `folder`, creating it if it is absent. The caller must hold the folder for itself: files that
+    /// no commit names are taken for leftovers of a crash and deleted.
+    pub(crate) async fn open(folder: &Path) -> Result<EventTable, StoreError> {
+        let doing = || format!("opening the table {}", folder.display());
+        std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, e))?;
+        let folder = folder.canonicalize().map_err(|e| StoreError::io(folder, e))?;
+        durable::drop_torn_commit(&folder)?;
+        let delta = commit::open_or_create(&folder).await.map_err(|e| StoreError::table(doing(), e))?;
+        let store = delta.log_store().object_store(None);
+        let mut table = EventTable {
+            folder,
+            delta,
+            store,
+            layout: Layout::default(),
+            parts: Vec::new(),
+            covered: LogPosition(0),
+            discarded: Vec::new(),
+            part_rows: PART_ROWS,
+            unsettled: false,
+        };
+        table.refresh().await?;
+        table.delete_leftovers().await?;
+        Ok(table)
+    }
+
+    /// Everything below this log position is in the table.
+    pub(crate) fn covered(&self) -> LogPosition {
+        self.covered
+    }
+
+    /// The parts that make up the table now.
+    pub(crate) fn parts(&self) -> Vec<PartInfo> {
+        self.parts.clone()
+    }
+
+    /// The events of a part as they were added, in the order in which they lie.
+    ///
+    /// Errors: `Damaged` when the file cannot be what was written, `Format` when a newer version wrote it.
+    pub(crate) async fn read(&self, part: &PartId) -> Result<Vec<Event>, StoreError> {
+        let doing = || format!("reading the table part {part}");
+        let location = part.location();
+        let answer = self.store.get(&location).await.map_err(|e| StoreError::table(doing(), e))?;
+        let bytes = answer.bytes().await.map_err(|e| StoreError::table(doing(), e))?;
+        let path = self.folder.join(location.as_ref());
+        let events = tokio::task::spawn_blocking(move || read::events(&path, bytes)).await;
+        events.map_err(|e| StoreError::table(doing(), e))?
+    }
+
+    /// Writes new parts and commits them together with the removals and the log position, all or nothing. Answers
+    /// the new parts; their rows follow one another in the order of `add`.
+    ///
+    /// Errors: after any error but `Unsettled` the table is as it was before. After `Unsettled` every further change
+    /// is refused until the table is opened again.
+    pub(crate) async fn commit(&mut self, change: Change) -> Result<Vec<PartInfo>, StoreError> {
+        if self.unsettled {
+            return Err(self.unsettled_error());
+        }
+        let mut layout = self.layout.clone();
+        let mut added = Vec::new();
+        let written = self.write_parts(change.add, change.users, &mut layout, &mut added).await;
+        let ids: Vec<PartId> = added.iter().map(|part| part.info.id.clone()).collect();
+        let covers = change.covers.max(self.covered);
+        let result = match written {
+            Ok(()) => self.commit_parts(&layout, added, &change.remove, covers).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => {
+                let before = std::mem::replace(&mut self.discarded, change.remove);
+                self.delete(before).await;
+                Ok(self.parts.iter().filter(|part| ids.contains(&part.id)).cloned().collect())
+            }
+            Err(error) => {
+                if !self.unsettled {
+                    self.delete(ids).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes the files of removed parts at once, so that nothing of their events stays on disk.
+    pub(crate) async fn vacuum(&mut self) -> Result<(), StoreError> {
+        self.discarded.clear();
+        self.delete_leftovers().await
+    }
+
+    fn unsettled_error(&self) -> StoreError {
+        StoreError::Unsettled { doing: format!("changing the table {}", self.folder.display()) }
+    }
+
+    /// Deletes files, as far as that succeeds; what stays is deleted when the table is opened the next time.
+    async fn delete(&self, parts: Vec<PartId>) {
+        for part in parts {
+            if let Err(error) = self.store.delete(&part.location()).await {
+                tracing::warn!(%part, %error, "could not delete a table part that is no longer used");
+            }
+        }
+    }
+
+    async fn delete_leftovers(&self) -> Result<(), StoreError> {
+        let listed = self.store.list_with_delimiter(None).await;
+        let listed = listed.map_err(|e| StoreError::table("listing the table's files", e))?;
+        let files = listed.objects.iter().filter_map(|file| PartId::of_own_file(file.location.as_ref()));
+        let leftovers = files.filter(|id| !self.parts.iter().any(|part| part.id == *id)).collect();
+        self.delete(leftovers).await;
+        Ok(())
+    }
+}
+
+/// The earliest and the latest instant of rows; none of no rows.
+fn bounds(events: &[Event]) -> Option<(Instant, Instant)> {
+    Some((events.iter().map(|event| event.ts).min()?, events.iter().map(|event| event.ts).max()?))
+}
+
+#[cfg(test)]
+mod tests;
