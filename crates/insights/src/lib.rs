@@ -1,1 +1,24 @@
 //! Segments and analytics: what a question means in terms of the engine.
+//!
+//! Reading order: [`catalogue`] (what people saved) → [`insights`] (the handle) → [`segments`] and [`analytics`] (the
+//! questions). It knows nothing of HTTP.
+
+pub mod catalogue;
+mod error;
+mod meta;
+mod insights;
+mod segments;
+mod profiles;
+mod analytics;
+
+pub use analytics::{
+    AudienceFilters, BaseQuery, Compute, GroupBy, MISSING, ProfileFilter, Scalar, ScalarQuery, ScalarRequest, Search,
+    SegmentFilter, Sort, SortOrder,
+};
+pub use error::InsightError;
+pub use insights::Insights;
+pub use meta::Meta;
+pub use profiles::EntityProfile;
+pub use segments::{
+    ClauseCount, Member, Members, MembersRequest, NewSegment, Note, Preview, Segment, SegmentChange, UsedIn,
+};

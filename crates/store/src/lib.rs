@@ -1,1 +1,21 @@
 //! Durable events: log, buffer, open tables, identities, and columns held in memory.
+//!
+//! An event's way, in reading order: [`log`] (durable, acknowledged) → [`live`] (known, resolved, not yet laid) →
+//! [`snapshot`] (what questions see, as [`columns`]) and, in the background, → [`table`] (open files).
+
+mod columns;
+mod error;
+mod identity;
+mod live;
+mod log;
+mod owner;
+mod snapshot;
+mod store;
+mod table;
+
+pub use columns::{Codes, Column, Columns, Run};
+pub use error::StoreError;
+pub use live::Appended;
+pub use owner::{BUCKETS, Owner};
+pub use snapshot::{Bucket, Half, Snapshot};
+pub use store::{Store, StoreOptions, StoreStatus};

@@ -1,0 +1,190 @@
+//! Who is in a definition: the clauses decided by the operator, the tree of conditions by set arithmetic.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::UInt32Type;
+use datafusion::logical_expr::{Extension, LogicalPlan};
+use jiff::tz::TimeZone;
+use roaring::RoaringBitmap;
+use whodid_model::{EntityKind, Instant};
+use whodid_query::definition::{Condition, Definition};
+use whodid_store::Snapshot;
+
+use crate::entities::{EntitySet, Population};
+use crate::error::EngineError;
+use crate::ops::membership::{MembershipNode, MembershipSpec, columns};
+use crate::profile::Profile;
+use crate::run::Engine;
+use crate::stream::Streams;
+
+/// Definitions of the segments that another definition refers to, by id.
+pub type Segments = BTreeMap<String, Definition>;
+
+/// The answer, bound to the snapshot that it was computed from.
+#[derive(Debug)]
+pub struct Membership {
+    pub snapshot: Arc<Snapshot>,
+    pub population: Population,
+    pub members: EntitySet,
+    /// The members of each clause by itself, in document order: one for each of [`Definition::leaves`].
+    pub clauses: Vec<EntitySet>,
+}
+
+impl Engine {
+    /// Evaluates a definition at `at`. `segments` has to hold every segment that the definition refers to, directly or
+    /// through others, of the same entity kind and without cycles.
+    ///
+    /// Errors: [`EngineError::UnknownSegment`] for one that is missing.
+    pub async fn membership(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        definition: &Definition,
+        segments: &Segments,
+        at: Instant,
+        timezone: &TimeZone,
+    ) -> Result<Membership, EngineError> {
+        let snapshot = snapshot.at(at);
+        let mut clauses = Vec::new();
+        collect(&definition.condition, segments, 0, &mut clauses)?;
+        let population = Population::of(definition.entity, &snapshot, at);
+        let sets = if clauses.is_empty() {
+            Vec::new()
+        } else {
+            let spec = MembershipSpec::new(definition.entity, at, timezone.clone(), clauses);
+            self.decide(spec, &snapshot).await?
+        };
+        let mut combiner =
+            Combiner { population: &population, segments, sets: sets.into_iter(), clauses: Vec::new() };
+        let members = combiner.combine(&definition.condition, true)?;
+        let clauses = combiner.clauses;
+        Ok(Membership { snapshot, population, members, clauses })
+    }
+
+    /// The profiles of some of the members, sorted by id.
+    pub fn profiles(&self, membership: &Membership, set: &EntitySet, at: Instant) -> Vec<Profile> {
+        let (snapshot, kind) = (&membership.snapshot, membership.population.kind);
+        let mut profiles = Vec::new();
+        match kind {
+            EntityKind::User => {
+                for (bucket, ordinals) in set.buckets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
+                    let streams = Streams::of_bucket(snapshot, bucket, at);
+                    let rows = ordinals.iter().filter_map(|ordinal| streams.rows_of_user(ordinal));
+                    profiles.extend(rows.map(|(id, rows)| Profile::of(&streams, kind, &id, &rows)));
+                }
+            }
+            EntityKind::Account => {
+                let streams = Streams::of_everything(snapshot, at);
+                streams.for_each_account(&membership.population, |ordinal, id, rows| {
+                    if set.bucket(0).contains(ordinal) {
+                        profiles.push(Profile::of(&streams, kind, id, rows));
+                    }
+                });
+            }
+        }
+        profiles.sort_by(|a, b| a.id.cmp(&b.id));
+        profiles
+    }
+
+    async fn decide(
+        &self,
+        spec: MembershipSpec,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Vec<EntitySet>, EngineError> {
+        let mut sets = vec![EntitySet::empty(); spec.clauses().len()];
+        let node = MembershipNode::new(spec, snapshot.clone())?;
+        for batch in self.run(LogicalPlan::Extension(Extension { node: Arc::new(node) })).await? {
+            read(&batch, &mut sets)?;
+        }
+        Ok(sets)
+    }
+}
+
+fn read(batch: &RecordBatch, sets: &mut [EntitySet]) -> Result<(), EngineError> {
+    let broken = |detail: &str| EngineError::codec(detail);
+    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| broken("a column is missing"));
+    let buckets = column(columns::BUCKET)?.as_primitive::<UInt32Type>();
+    let clauses = column(columns::CLAUSE)?.as_primitive::<UInt32Type>();
+    let members = column(columns::MEMBERS)?.as_binary::<i32>();
+    for row in 0..batch.num_rows() {
+        let bitmap = RoaringBitmap::deserialize_from(members.value(row)).map_err(EngineError::codec)?;
+        let set = sets.get_mut(clauses.value(row) as usize).ok_or_else(|| broken("no such clause"))?;
+        set.buckets[buckets.value(row) as usize] |= bitmap;
+    }
+    Ok(())
+}
+
+/// No chain of segments is longer; a cycle that slipped through ends here.
+const SEGMENT_DEPTH: usize = 64;
+
+/// The clauses below a condition in the order in which [`Combiner`] takes their sets.
+fn collect(
+    condition: &Condition,
+    segments: &Segments,
+    depth: usize,
+    out: &mut Vec<Condition>,
+) -> Result<(), EngineError> {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().try_for_each(|part| collect(part, segments, depth, out))
+        }
+        Condition::Not(inner) => collect(inner, segments, depth, out),
+        Condition::Segment(id) => match segments.get(id) {
+            Some(definition) if depth < SEGMENT_DEPTH => {
+                collect(&definition.condition, segments, depth + 1, out)
+            }
+            _ => Err(EngineError::UnknownSegment { id: id.clone() }),
+        },
+        Condition::Performed(_) | Condition::Profile(_) => {
+            out.push(condition.clone());
+            Ok(())
+        }
+    }
+}
+
+struct Combiner<'a> {
+    population: &'a Population,
+    segments: &'a Segments,
+    sets: std::vec::IntoIter<EntitySet>,
+    clauses: Vec<EntitySet>,
+}
+
+impl Combiner<'_> {
+    /// `top` says that the condition is the definition's own and not a referred segment's.
+    fn combine(&mut self, condition: &Condition, top: bool) -> Result<EntitySet, EngineError> {
+        let set = match condition {
+            Condition::All(parts) => {
+                let mut set = self.population.everyone.clone();
+                for part in parts {
+                    set.and(&self.combine(part, top)?);
+                }
+                return Ok(set);
+            }
+            Condition::Any(parts) => {
+                let mut set = EntitySet::empty();
+                for part in parts {
+                    set.or(&self.combine(part, top)?);
+                }
+                return Ok(set);
+            }
+            Condition::Not(inner) => {
+                let mut set = self.population.everyone.clone();
+                set.minus(&self.combine(inner, top)?);
+                return Ok(set);
+            }
+            Condition::Segment(id) => {
+                let unknown = || EngineError::UnknownSegment { id: id.clone() };
+                let definition = self.segments.get(id).ok_or_else(unknown)?;
+                self.combine(&definition.condition, false)?
+            }
+            Condition::Performed(_) | Condition::Profile(_) => {
+                self.sets.next().ok_or(EngineError::NotAClause)?
+            }
+        };
+        if top {
+            self.clauses.push(set.clone());
+        }
+        Ok(set)
+    }
+}

@@ -1,0 +1,216 @@
+//! One `performed` clause over the events of one entity at a time: search queries become step bits, the pure kernels
+//! of `whodid-match` decide.
+
+use jiff::tz::TimeZone;
+use whodid_match as kernel;
+use whodid_model::{EntityKind, Instant, TimeRange, Value};
+use whodid_query::definition::{Aggregation, Order, Per, Performed, Resolved, Within};
+use whodid_store::{Column, Columns};
+
+use crate::error::EngineError;
+use crate::mask::{Mask, matching};
+use crate::stream::{Row, Streams};
+
+/// A clause made ready for one evaluation instant.
+pub(crate) struct Clause<'a> {
+    performed: &'a Performed,
+    pattern: kernel::Pattern,
+    window: Resolved,
+    at: Instant,
+    days: kernel::Days,
+}
+
+impl<'a> Clause<'a> {
+    /// `seen` spans the events that there are, so that calendar days need be laid out no further.
+    pub(crate) fn new(
+        performed: &'a Performed,
+        at: Instant,
+        timezone: &TimeZone,
+        seen: TimeRange,
+    ) -> Result<Clause<'a>, EngineError> {
+        let steps = performed
+            .steps
+            .iter()
+            .map(|step| kernel::StepRule {
+                negative: step.negative,
+                within_us: step.within.map(|span| span.0),
+            })
+            .collect();
+        let order = match performed.order {
+            Order::Ordered => kernel::Order::Ordered,
+            Order::Any => kernel::Order::Any,
+        };
+        let scope = match performed.within {
+            None => kernel::Scope::Entity,
+            Some(Within::Session) => kernel::Scope::Session,
+            Some(Within::Span(span)) => kernel::Scope::Within(span.0),
+        };
+        let pattern = kernel::Pattern::new(steps, order, scope).map_err(EngineError::pattern)?;
+        let window = performed.during.resolve(at, timezone).map_err(EngineError::window)?;
+        let days = match performed.per {
+            Per::Day => calendar_days(seen, &performed.during.timezone(timezone)),
+            Per::Occurrence | Per::Session => kernel::Days::new(Vec::new()),
+        };
+        Ok(Clause { performed, pattern, window, at, days })
+    }
+
+    /// The step bits of every row of these streams.
+    pub(crate) fn prepare<'s>(&'s self, streams: &Streams<'s>) -> Prepared<'s> {
+        let half = |half: &whodid_store::Half<'s>| self.prepare_half(half.columns);
+        Prepared {
+            clause: self,
+            halves: streams.halves.iter().map(half).collect(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    fn prepare_half<'s>(&self, columns: &'s Columns) -> PreparedHalf<'s> {
+        let steps: Vec<Mask> =
+            self.performed.steps.iter().map(|step| matching(&step.event, columns)).collect();
+        let union = steps.iter().skip(1).fold(steps[0].clone(), |union, step| union.or(step));
+        let measured = self.performed.measure.as_ref().and_then(|measure| columns.attribute(&measure.facet));
+        PreparedHalf {
+            steps,
+            union,
+            sessions: columns.attribute(whodid_model::event::paths::SESSION_ID),
+            measured,
+        }
+    }
+}
+
+/// The calendar days that the events lie in.
+fn calendar_days(seen: TimeRange, timezone: &TimeZone) -> kernel::Days {
+    let mut starts = Vec::new();
+    let first = jiff::Timestamp::from_microsecond(seen.from.0).ok();
+    let mut day = first.and_then(|first| first.to_zoned_datetime(timezone.clone()).start_of_day().ok());
+    while let Some(start) = day {
+        let start_us = start.timestamp().as_microsecond();
+        if start_us > seen.to.0 {
+            break;
+        }
+        starts.push(start_us);
+        day = start.tomorrow().ok().and_then(|next| next.start_of_day().ok());
+    }
+    kernel::Days::new(starts)
+}
+
+/// A clause with its step bits for some streams.
+pub(crate) struct Prepared<'a> {
+    clause: &'a Clause<'a>,
+    halves: Vec<PreparedHalf<'a>>,
+    scratch: Scratch,
+}
+
+struct PreparedHalf<'a> {
+    steps: Vec<Mask>,
+    union: Mask,
+    sessions: Option<&'a Column>,
+    measured: Option<&'a Column>,
+}
+
+#[derive(Default)]
+struct Scratch {
+    rows: Vec<Row>,
+    ts: Vec<i64>,
+    sessions: Vec<u32>,
+    matches: Vec<u16>,
+    kernel: kernel::Scratch,
+}
+
+impl Prepared<'_> {
+    /// Whether the clause holds for the entity with these rows.
+    pub(crate) fn holds(&mut self, kind: EntityKind, rows: &[Row]) -> bool {
+        let clause = self.clause;
+        let range = match clause.window {
+            Resolved::Fixed(range) => range,
+            Resolved::SinceFirstSeen(span) => {
+                let first = rows.first().map_or(clause.at, |row| Instant(row.ts_us));
+                TimeRange { from: first, to: first.plus(span) }.cut_at(clause.at)
+            }
+        };
+        self.scratch.rows.clear();
+        let halves = &self.halves;
+        let relevant = rows.iter().filter(|row| halves[row.half as usize].union.get(row.row as usize));
+        self.scratch.rows.extend(relevant);
+        match &clause.performed.measure {
+            Some(measure) => {
+                let observed = self.measure(measure.aggregation, range);
+                observed.is_some_and(|observed| measure.op.holds(observed, measure.value))
+            }
+            None => {
+                let bounds = kernel::Bounds { from: range.from.0, to: range.to.0, at: clause.at.0 };
+                let observed = self.count(kind, bounds);
+                clause.performed.times.op.holds(observed, clause.performed.times.value)
+            }
+        }
+    }
+
+    fn count(&mut self, kind: EntityKind, bounds: kernel::Bounds) -> u64 {
+        let clause = self.clause;
+        if self.scratch.rows.is_empty() {
+            return 0;
+        }
+        self.lay_out(kind);
+        let Scratch { ts, sessions, matches, kernel: scratch, .. } = &mut self.scratch;
+        let per = match clause.performed.per {
+            Per::Occurrence => kernel::Per::Occurrence,
+            Per::Day => kernel::Per::Day(&clause.days),
+            Per::Session => kernel::Per::Session,
+        };
+        let events = kernel::Events { ts, session: sessions, matches };
+        // One more than the bound tells every comparison apart.
+        let enough = clause.performed.times.value.saturating_add(1);
+        kernel::count(&clause.pattern, events, bounds, per, enough, scratch)
+    }
+
+    fn lay_out(&mut self, kind: EntityKind) {
+        let Scratch { rows, ts, sessions, matches, .. } = &mut self.scratch;
+        ts.clear();
+        ts.extend(rows.iter().map(|row| row.ts_us));
+        matches.clear();
+        matches.extend(rows.iter().map(|row| {
+            let steps = self.halves[row.half as usize].steps.iter().enumerate();
+            steps.fold(0, |bits, (step, mask)| bits | (u16::from(mask.get(row.row as usize)) << step))
+        }));
+        sessions.clear();
+        match kind {
+            // One half: its dictionary is sorted, so the codes are in the order of the ids.
+            EntityKind::User => sessions.extend(rows.iter().map(|row| {
+                let codes = self.halves[row.half as usize].sessions.map(Column::codes);
+                match codes.map_or(0, |codes| codes.get(row.row as usize)) {
+                    0 => kernel::NO_SESSION,
+                    code => code,
+                }
+            })),
+            EntityKind::Account => {
+                let session = |row: &Row| {
+                    let value = self.halves[row.half as usize].sessions?.value(row.row as usize)?;
+                    Some(value.as_text().into_owned())
+                };
+                let ids: Vec<Option<String>> = rows.iter().map(session).collect();
+                let mut sorted: Vec<&String> = ids.iter().flatten().collect();
+                sorted.sort_unstable();
+                sorted.dedup();
+                let rank = |id: &Option<String>| match id {
+                    None => kernel::NO_SESSION,
+                    Some(id) => sorted.partition_point(|known| *known < id) as u32,
+                };
+                sessions.extend(ids.iter().map(rank));
+            }
+        }
+    }
+
+    fn measure(&self, aggregation: Aggregation, range: TimeRange) -> Option<f64> {
+        let inside = self.scratch.rows.iter().filter(|row| range.contains(Instant(row.ts_us)));
+        let value = |row: &Row| self.halves[row.half as usize].measured?.value(row.row as usize);
+        let values: Vec<&Value> = inside.filter_map(value).collect();
+        let aggregation = match aggregation {
+            Aggregation::Sum => kernel::Aggregation::Sum,
+            Aggregation::Avg => kernel::Aggregation::Avg,
+            Aggregation::Min => kernel::Aggregation::Min,
+            Aggregation::Max => kernel::Aggregation::Max,
+            Aggregation::Cardinality => kernel::Aggregation::Cardinality,
+        };
+        kernel::measure(aggregation, &values)
+    }
+}

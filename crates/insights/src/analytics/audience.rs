@@ -1,0 +1,139 @@
+//! From named filters and a formula to the sets that an event's user or account has to be in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use whodid_engine::{Audience, EntitySet, Population};
+use whodid_model::{EntityKind, Instant};
+use whodid_query::definition::{Condition, Definition};
+use whodid_query::search::{Dialect, Expr, Facet, Query, Test, parse};
+use whodid_store::Snapshot;
+
+use super::request::{AudienceFilters, ProfileFilter};
+use crate::InsightError;
+use crate::insights::{Insights, read_definition};
+
+const POINTER: &str = "/query/audience_filters";
+
+/// A named set and everyone else of its kind, for when the formula negates it.
+struct Named {
+    population: Population,
+    set: EntitySet,
+}
+
+impl Named {
+    fn audience(&self, negated: bool) -> Audience {
+        let mut set = self.set.clone();
+        if negated {
+            set = self.population.everyone.clone();
+            set.minus(&self.set);
+        }
+        match self.population.kind {
+            EntityKind::User => Audience::Users(set),
+            EntityKind::Account => Audience::accounts(&self.population, &set),
+        }
+    }
+}
+
+impl Insights {
+    pub(super) async fn audience(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        filters: &AudienceFilters,
+        at: Instant,
+    ) -> Result<Audience, InsightError> {
+        let formula = filters.formula.as_deref().map(str::trim).filter(|formula| !formula.is_empty());
+        let formula = formula.map(read_formula).transpose()?;
+        let wanted = formula.as_ref().map(names).unwrap_or_default();
+        // An entry without a name cannot be in a formula, so it is left out where there is one.
+        let used = |name: &str| formula.is_none() || wanted.iter().any(|wanted| wanted == name);
+
+        let mut named = HashMap::new();
+        let kinds = [(&filters.users, EntityKind::User, "users"), (&filters.accounts, EntityKind::Account, "accounts")];
+        for (entries, kind, member) in kinds {
+            for (index, filter) in entries.iter().enumerate().filter(|(_, filter)| used(&filter.name)) {
+                let pointer = format!("{POINTER}/{member}/{index}");
+                let definition = profile_definition(filter, kind, &pointer)?;
+                self.name(&mut named, snapshot, &filter.name, &definition, at, &pointer).await?;
+            }
+        }
+        for (index, filter) in filters.segments.iter().enumerate().filter(|(_, filter)| used(&filter.name)) {
+            let segment = self.catalogue().segment(&filter.segment_id).await?;
+            let definition = read_definition(&segment.definition)?;
+            let pointer = format!("{POINTER}/segments/{index}");
+            self.name(&mut named, snapshot, &filter.name, &definition, at, &pointer).await?;
+        }
+        match formula {
+            None => Ok(Audience::All(named.values().map(|named| named.audience(false)).collect())),
+            Some(formula) => build(&formula.expr, &named, false),
+        }
+    }
+
+    async fn name(
+        &self,
+        named: &mut HashMap<String, Named>,
+        snapshot: &Arc<Snapshot>,
+        name: &str,
+        definition: &Definition,
+        at: Instant,
+        pointer: &str,
+    ) -> Result<(), InsightError> {
+        let membership = self.membership_in(snapshot, definition, at).await?;
+        let entry = Named { population: membership.population, set: membership.members };
+        match named.insert(name.to_string(), entry) {
+            None => Ok(()),
+            Some(_) => Err(InsightError::Invalid {
+                pointer: Some(format!("{pointer}/name")),
+                message: format!("two filters are called `{name}`"),
+                hint: Some("names are unique across users, accounts and segments".to_string()),
+            }),
+        }
+    }
+}
+
+fn profile_definition(filter: &ProfileFilter, kind: EntityKind, pointer: &str) -> Result<Definition, InsightError> {
+    let query = parse(filter.query.as_deref().unwrap_or_default(), Dialect::Profile)
+        .map_err(|error| InsightError::search(&format!("{pointer}/query"), error))?;
+    Ok(Definition { entity: kind, condition: Condition::Profile(query) })
+}
+
+/// A formula is a search query of free words: the same AND, OR, NOT and groups.
+fn read_formula(formula: &str) -> Result<Query, InsightError> {
+    parse(formula, Dialect::Profile).map_err(|error| InsightError::search(&format!("{POINTER}/formula"), error))
+}
+
+fn names(formula: &Query) -> Vec<String> {
+    let mut names = Vec::new();
+    formula.expr.each_term(&mut |term, _| names.extend(name_of(term)));
+    names
+}
+
+fn name_of(term: &whodid_query::search::Term) -> Option<String> {
+    match (&term.facet, &term.test) {
+        (Facet::AnyText, Test::Contains(pattern) | Test::Text(pattern)) => Some(pattern.spelled()),
+        _ => None,
+    }
+}
+
+/// `negated` carries NOT down to the names, so that a complement is always one of known users or accounts.
+fn build(expr: &Expr, named: &HashMap<String, Named>, negated: bool) -> Result<Audience, InsightError> {
+    let list = |parts: &[Expr]| parts.iter().map(|part| build(part, named, negated)).collect::<Result<_, _>>();
+    let refuse = |message: String| InsightError::Invalid {
+        pointer: Some(format!("{POINTER}/formula")),
+        message,
+        hint: Some("write names of filters with AND, OR, NOT and parentheses".to_string()),
+    };
+    match expr {
+        Expr::Everything => Ok(Audience::All(Vec::new())),
+        Expr::Not(inner) => build(inner, named, !negated),
+        Expr::And(parts) if negated => Ok(Audience::Any(list(parts)?)),
+        Expr::And(parts) => Ok(Audience::All(list(parts)?)),
+        Expr::Or(parts) if negated => Ok(Audience::All(list(parts)?)),
+        Expr::Or(parts) => Ok(Audience::Any(list(parts)?)),
+        Expr::Term(term) => {
+            let name = name_of(term).ok_or_else(|| refuse("the formula tests a facet".to_string()))?;
+            let named = named.get(&name).ok_or_else(|| refuse(format!("no filter is called `{name}`")))?;
+            Ok(named.audience(negated))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The handle through which every question is asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use whodid_engine::{Engine, Membership, Segments};
+use whodid_model::{Clock, Instant};
+use whodid_query::definition::Definition;
+use whodid_store::{Snapshot, Store};
+
+use crate::InsightError;
+use crate::catalogue::Catalogue;
+use crate::segments::KnownSize;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Insights {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The workspace's time zone: for windows that name none.
+    pub(crate) timezone: TimeZone,
+    /// The last size of each segment, by id.
+    pub(crate) sizes: Mutex<HashMap<String, KnownSize>>,
+}
+
+impl Insights {
+    /// `threads` is how many buckets one question works on at the same time.
+    pub fn new(store: Store, catalogue: Arc<Catalogue>, clock: Arc<dyn Clock>, timezone: TimeZone, threads: usize) -> Insights {
+        let (engine, sizes) = (Engine::new(threads), Mutex::default());
+        Insights { inner: Arc::new(Inner { store, catalogue, engine, clock, timezone, sizes }) }
+    }
+
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.inner.catalogue
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn instant(&self, at: Option<Instant>) -> Instant {
+        at.unwrap_or_else(|| self.inner.clock.now())
+    }
+
+    /// Who is in a definition at an instant, over everything acknowledged so far.
+    pub(crate) async fn membership(&self, definition: &Definition, at: Instant) -> Result<Membership, InsightError> {
+        let snapshot = self.inner.store.snapshot().await?;
+        self.membership_in(&snapshot, definition, at).await
+    }
+
+    pub(crate) async fn membership_in(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        definition: &Definition,
+        at: Instant,
+    ) -> Result<Membership, InsightError> {
+        let segments = self.referred(definition).await?;
+        let Inner { engine, timezone, .. } = &*self.inner;
+        Ok(engine.membership(snapshot, definition, &segments, at, timezone).await?)
+    }
+
+    /// Every segment that a definition refers to, directly or through others.
+    ///
+    /// Errors: `NotFound` or `Invalid` with the pointer of the reference in `definition` for one that does not exist, is
+    /// deleted, or is about another kind of entity.
+    async fn referred(&self, definition: &Definition) -> Result<Segments, InsightError> {
+        let mut segments = Segments::new();
+        let mut open: Vec<(String, String)> =
+            definition.segments().into_iter().map(|(pointer, id)| (pointer, id.to_string())).collect();
+        while let Some((pointer, id)) = open.pop() {
+            if segments.contains_key(&id) {
+                continue;
+            }
+            let segment = self.inner.catalogue.segment(&id).await?;
+            if segment.entity != definition.entity {
+                let (is, wanted) = (segment.entity, definition.entity);
+                return Err(InsightError::Invalid {
+                    message: format!("segment “{}” is about {is}s, this definition about {wanted}s", segment.name),
+                    hint: Some(format!("refer to a segment of {wanted}s")),
+                    pointer: Some(pointer),
+                });
+            }
+            let definition = read_definition(&segment.definition)?;
+            open.extend(definition.segments().into_iter().map(|(_, id)| (pointer.clone(), id.to_string())));
+            segments.insert(id, definition);
+        }
+        Ok(segments)
+    }
+}
+
+/// A definition as the catalogue keeps it.
+pub(crate) fn read_definition(text: &str) -> Result<Definition, InsightError> {
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| InsightError::Invalid {
+        pointer: None,
+        message: format!("the stored definition is not JSON: {error}"),
+        hint: None,
+    })?;
+    Ok(Definition::from_json(&json)?)
+}

@@ -1,0 +1,338 @@
+//! The state that grows: which events are known, whose they are, and what has changed since the base was laid.
+//!
+//! The base holds most events as columns. Newer and revised ones lie in the tail, row by row. An owner whom the tail
+//! touches is dirty: a snapshot leaves out its base run and shows the owner whole in an overlay. When the tail has
+//! grown to a fair part of the base, the overlay is folded in; so the cost per event stays constant on average.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use whodid_model::event::paths;
+use whodid_model::revision;
+use whodid_model::{Event, EventKey, UserKey};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::columns::Columns;
+use crate::identity::{Identity, Link};
+use crate::owner::{BUCKETS, Owner};
+use crate::snapshot::{Bucket, Snapshot};
+
+/// The tail is folded when it has this many events and is also larger than a quarter of the base.
+const FOLD_EVENTS: usize = 50_000;
+
+/// What became of the events of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// New events and new versions of known views.
+    pub accepted: u64,
+    /// Events that were known already and change nothing.
+    pub duplicates: u64,
+}
+
+/// 128 bits of hash stand for a key: among 10¹² events the chance of any two meeting is below 10⁻¹⁴.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct KeyHash(u128);
+
+impl KeyHash {
+    fn of(kind: whodid_model::EventType, id: &str) -> KeyHash {
+        let mut hasher = Xxh3::new();
+        hasher.update(&[kind as u8]);
+        hasher.update(id.as_bytes());
+        KeyHash(hasher.digest128())
+    }
+}
+
+/// Where a key's event lies: its row in the base, its part in the table; `NOWHERE` while it is in neither.
+#[derive(Clone, Copy)]
+struct Place {
+    bucket: u8,
+    row: u32,
+    part: u32,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+pub(crate) struct Live {
+    base: Vec<Arc<Columns>>,
+    base_rows: usize,
+    tail: FxHashMap<EventKey, Event>,
+    dirty: FxHashSet<Owner>,
+    identity: Identity,
+    places: FxHashMap<KeyHash, Place>,
+    unflushed: FxHashSet<EventKey>,
+    current: Option<Arc<Snapshot>>,
+}
+
+/// What a flush has to write: events with their owners, sorted, and the parts that hold superseded rows of them.
+pub(crate) struct Unflushed {
+    pub(crate) events: Vec<(Owner, Event)>,
+    pub(crate) superseded: FxHashMap<u32, FxHashSet<EventKey>>,
+}
+
+impl Live {
+    pub(crate) fn new() -> Live {
+        Live {
+            base: vec![Arc::default(); BUCKETS],
+            base_rows: 0,
+            tail: FxHashMap::default(),
+            dirty: FxHashSet::default(),
+            identity: Identity::default(),
+            places: FxHashMap::default(),
+            unflushed: FxHashSet::default(),
+            current: Some(Arc::new(Snapshot::empty())),
+        }
+    }
+
+    /// Takes events that the table already holds in `part`.
+    pub(crate) fn load(&mut self, part: u32, events: Vec<Event>) {
+        for event in events {
+            let key = event.key();
+            let hash = KeyHash::of(key.kind, &key.id);
+            self.take(event);
+            self.unflushed.remove(&key);
+            self.place(hash).part = part;
+        }
+    }
+
+    /// Takes acknowledged events. The order in which events are taken changes nothing but what is counted as what.
+    pub(crate) fn apply(&mut self, events: Vec<Event>) -> Appended {
+        let mut appended = Appended::default();
+        for event in events {
+            match self.take(event) {
+                true => appended.accepted += 1,
+                false => appended.duplicates += 1,
+            }
+        }
+        appended
+    }
+
+    /// Whether the event was news: new, or another version of a known view.
+    fn take(&mut self, mut event: Event) -> bool {
+        if event.usr_id().is_none() {
+            // An empty or absurd id is none; resolution may put the adopting user's there.
+            event.attributes.remove(paths::USR_ID);
+        }
+        let key = event.key();
+        let revision = event.revision;
+        let old = self.known(&key);
+        let (new, news) = match &old {
+            None => (event, true),
+            Some(old) => {
+                let merged = revision::merge(old.clone(), event);
+                if merged == *old {
+                    return revision != old.revision;
+                }
+                (merged, true)
+            }
+        };
+        self.change(old.as_ref(), &new);
+        self.unflushed.insert(key.clone());
+        self.tail.insert(key, new);
+        self.current = None;
+        if self.tail.len() >= FOLD_EVENTS && self.tail.len() > self.base_rows / 4 {
+            self.fold();
+        }
+        news
+    }
+
+    fn known(&self, key: &EventKey) -> Option<Event> {
+        if let Some(event) = self.tail.get(key) {
+            return Some(event.clone());
+        }
+        let place = self.places.get(&KeyHash::of(key.kind, &key.id))?;
+        (place.row != NOWHERE).then(|| self.base[usize::from(place.bucket)].event(place.row as usize))
+    }
+
+    fn place(&mut self, hash: KeyHash) -> &mut Place {
+        self.places.entry(hash).or_insert(Place { bucket: 0, row: NOWHERE, part: NOWHERE })
+    }
+
+    /// Marks every owner whose events or identity change when `new` takes the place of `old`.
+    fn change(&mut self, old: Option<&Event>, new: &Event) {
+        let (before, after) = (old.and_then(Link::of), Link::of(new));
+        let unchanged = |a: &Link, b: &Link| {
+            (&a.anonymous_id, &a.usr_id, a.ts_us) == (&b.anonymous_id, &b.usr_id, b.ts_us)
+        };
+        if let Some(old) = old {
+            self.dirty.insert(self.identity.resolve(Owner::named_by(old)));
+        }
+        if !before.as_ref().zip(after.as_ref()).is_some_and(|(a, b)| unchanged(a, b)) {
+            if let Some(link) = before {
+                self.relink(&link, old, false);
+            }
+            if let Some(link) = after {
+                self.relink(&link, None, true);
+            }
+        }
+        self.dirty.insert(self.identity.resolve(Owner::named_by(new)));
+    }
+
+    /// Adds a link or takes one away; if the anonymous id changes hands, it and both users are dirty.
+    fn relink(&mut self, link: &Link, gone: Option<&Event>, add: bool) {
+        let user_before = self.identity.user(&link.anonymous_id).map(str::to_string);
+        if add {
+            self.identity.observe(link);
+        } else if self.identity.rests_on(link) {
+            let first = self.first_together(link, gone);
+            self.identity.set_first(&link.anonymous_id, &link.usr_id, first);
+        }
+        let user_after = self.identity.user(&link.anonymous_id).map(str::to_string);
+        if user_before != user_after {
+            self.dirty.insert(Owner::User(UserKey::Anonymous(link.anonymous_id.clone())));
+            for user in [user_before, user_after].into_iter().flatten() {
+                self.dirty.insert(Owner::User(UserKey::Identified(user)));
+            }
+        }
+    }
+
+    /// The instant (µs) of the first event that names both ids, leaving out the one that is `gone`.
+    fn first_together(&self, link: &Link, gone: Option<&Event>) -> Option<i64> {
+        let gone = gone.map(Event::key);
+        let together = |event: &Event| {
+            let other = Link::of(event)?;
+            let same = other.anonymous_id == link.anonymous_id && other.usr_id == link.usr_id;
+            same.then_some(other.ts_us)
+        };
+        let in_tail = self
+            .tail
+            .iter()
+            .filter(|(key, _)| Some(*key) != gone.as_ref())
+            .filter_map(|(_, event)| together(event));
+        let owner = Owner::User(UserKey::Identified(link.usr_id.clone()));
+        let base = &self.base[owner.bucket()];
+        let rows = base.find(&owner).map(|run| base.runs()[run].rows()).unwrap_or_default();
+        let in_base = rows
+            .filter(|row| !base.adopted()[*row])
+            .map(|row| (base.key(row), row))
+            .filter(|(key, _)| Some(key) != gone.as_ref() && !self.tail.contains_key(key))
+            .filter_map(|(_, row)| together(&base.event(row)));
+        in_tail.chain(in_base).min()
+    }
+
+    /// Everything taken so far, as questions see it.
+    pub(crate) fn snapshot(&mut self, watermark: u64) -> Arc<Snapshot> {
+        match &self.current {
+            Some(current) if current.watermark == watermark => current.clone(),
+            Some(current) => {
+                let snapshot = Arc::new(Snapshot { buckets: current.buckets.clone(), watermark });
+                self.current = Some(snapshot.clone());
+                snapshot
+            }
+            None => {
+                let snapshot = Arc::new(Snapshot { buckets: self.buckets(), watermark });
+                self.current = Some(snapshot.clone());
+                snapshot
+            }
+        }
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        self.current.is_some()
+    }
+
+    fn buckets(&self) -> Vec<Bucket> {
+        let mut dead: Vec<RoaringBitmap> = vec![RoaringBitmap::new(); BUCKETS];
+        let mut overlay: Vec<Vec<(Owner, Event)>> = vec![Vec::new(); BUCKETS];
+        let mut show = |event: Event| {
+            let owner = self.identity.resolve(Owner::named_by(&event));
+            overlay[owner.bucket()].push((owner, event));
+        };
+        for owner in &self.dirty {
+            let base = &self.base[owner.bucket()];
+            let Some(run) = base.find(owner) else { continue };
+            dead[owner.bucket()].insert(run as u32);
+            for row in base.runs()[run].rows() {
+                if !self.tail.contains_key(&base.key(row)) {
+                    show(base.event(row));
+                }
+            }
+        }
+        self.tail.values().cloned().for_each(&mut show);
+        let bucket = |((base, dead), events): ((&Arc<Columns>, RoaringBitmap), Vec<_>)| Bucket {
+            base: base.clone(),
+            dead: Arc::new(dead),
+            overlay: Arc::new(Columns::build(events)),
+        };
+        self.base.iter().zip(dead).zip(overlay).map(bucket).collect()
+    }
+
+    /// Lays a new base that holds the tail.
+    fn fold(&mut self) {
+        for (number, bucket) in self.buckets().into_iter().enumerate() {
+            if bucket.overlay.rows() == 0 && bucket.dead.is_empty() {
+                continue;
+            }
+            let keep = |source: usize, run: usize| source == 1 || !bucket.dead.contains(run as u32);
+            let columns = Columns::assemble(&[&bucket.base, &bucket.overlay], keep);
+            for row in 0..columns.rows() {
+                let place = self.place(KeyHash::of(columns.kinds()[row], &columns.ids()[row]));
+                (place.bucket, place.row) = (number as u8, row as u32);
+            }
+            self.base_rows = self.base_rows + columns.rows() - bucket.base.rows();
+            self.base[number] = Arc::new(columns);
+        }
+        self.tail.clear();
+        self.dirty.clear();
+        self.current = None;
+    }
+
+    /// Folds whatever there is, so that the next snapshot is all base.
+    pub(crate) fn settle(&mut self) {
+        if !self.tail.is_empty() {
+            self.fold();
+        }
+    }
+
+    pub(crate) fn unflushed_events(&self) -> usize {
+        self.unflushed.len()
+    }
+
+    /// Takes what is to be flushed. If the flush fails, [`Live::unflush`] puts it back.
+    pub(crate) fn take_unflushed(&mut self) -> Unflushed {
+        let keys = std::mem::take(&mut self.unflushed);
+        let mut events = Vec::with_capacity(keys.len());
+        let mut superseded: FxHashMap<u32, FxHashSet<EventKey>> = FxHashMap::default();
+        for key in keys {
+            let Some(event) = self.known(&key) else { continue };
+            if let Some(place) = self.places.get(&KeyHash::of(key.kind, &key.id))
+                && place.part != NOWHERE
+            {
+                superseded.entry(place.part).or_default().insert(key);
+            }
+            events.push((self.identity.resolve(Owner::named_by(&event)), event));
+        }
+        Unflushed { events, superseded }
+    }
+
+    pub(crate) fn unflush(&mut self, events: impl Iterator<Item = EventKey>) {
+        self.unflushed.extend(events);
+    }
+
+    /// Remembers that the table holds these events in `part`.
+    pub(crate) fn flushed<'a>(&mut self, part: u32, keys: impl Iterator<Item = &'a EventKey>) {
+        for key in keys {
+            self.place(KeyHash::of(key.kind, &key.id)).part = part;
+        }
+    }
+
+    /// The owner under whom the event is shown now.
+    pub(crate) fn owner_of(&self, event: &Event) -> Owner {
+        self.identity.resolve(Owner::named_by(event))
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.base.iter().map(|columns| columns.bytes()).sum()
+    }
+
+    pub(crate) fn paths(&self) -> usize {
+        let mut paths: Vec<&str> = self.base.iter().flat_map(|columns| columns.paths()).collect();
+        paths.extend(self.tail.values().flat_map(|event| event.attributes.keys().map(String::as_str)));
+        paths.sort_unstable();
+        paths.dedup();
+        paths.iter().filter(|path| **path != paths::USR_ID).count()
+    }
+}
+
+#[cfg(test)]
+mod tests;
