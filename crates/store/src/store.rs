@@ -98,11 +98,10 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<Store, StoreError> {
         let lock = lock_folder(root)?;
-        let log = Log::open(
-            &root.join("log"),
-            LogOptions { max_bytes: options.log_bytes, ..LogOptions::default() },
-        )?;
         let table = EventTable::open(&root.join("tables").join("events")).await?;
+        let options_of_log =
+            LogOptions { max_bytes: options.log_bytes, at_least: table.covered(), ..LogOptions::default() };
+        let log = Log::open(&root.join("log"), options_of_log)?;
         let mut live = Live::new();
         let mut parts = Parts { numbers: BTreeMap::new(), next_number: 0, table };
         for part in parts.table.parts() {

@@ -78,7 +78,7 @@ impl EventTable {
             unsettled: false,
         };
         table.refresh().await?;
-        table.delete_leftovers().await?;
+        table.vacuum().await?;
         Ok(table)
     }
 
@@ -138,10 +138,18 @@ impl EventTable {
         }
     }
 
-    /// Deletes the files of removed parts at once, so that nothing of their events stays on disk.
+    /// Deletes every file of ours that is no part of the table, those of the last commit among them: from then on
+    /// nothing of their events is on disk.
     pub(crate) async fn vacuum(&mut self) -> Result<(), StoreError> {
+        let listed = self.store.list_with_delimiter(None).await;
+        let listed = listed.map_err(|e| StoreError::table("listing the table's files", e))?;
+        let files = listed.objects.iter().filter_map(|file| PartId::of_own_file(file.location.as_ref()));
+        for leftover in files.filter(|id| !self.parts.iter().any(|part| part.id == *id)) {
+            let deleted = self.store.delete(&leftover.location()).await;
+            deleted.map_err(|e| StoreError::table(format!("deleting the unused part {leftover}"), e))?;
+        }
         self.discarded.clear();
-        self.delete_leftovers().await
+        Ok(())
     }
 
     fn unsettled_error(&self) -> StoreError {
@@ -155,15 +163,6 @@ impl EventTable {
                 tracing::warn!(%part, %error, "could not delete a table part that is no longer used");
             }
         }
-    }
-
-    async fn delete_leftovers(&self) -> Result<(), StoreError> {
-        let listed = self.store.list_with_delimiter(None).await;
-        let listed = listed.map_err(|e| StoreError::table("listing the table's files", e))?;
-        let files = listed.objects.iter().filter_map(|file| PartId::of_own_file(file.location.as_ref()));
-        let leftovers = files.filter(|id| !self.parts.iter().any(|part| part.id == *id)).collect();
-        self.delete(leftovers).await;
-        Ok(())
     }
 }
 
