@@ -59,7 +59,7 @@ impl Attribute {
             "id" => return Attribute::Id,
             name if name == id_name => return Attribute::Id,
             "account_id" => return Attribute::Accounts,
-            "is_anonymous" => return Attribute::IsAnonymous,
+            "is_anonymous" if kind == EntityKind::User => return Attribute::IsAnonymous,
             "first_seen" | "user_created" | "created_at" => return Attribute::FirstSeen,
             "last_seen" => return Attribute::LastSeen,
             "session_count" => return Attribute::SessionCount,

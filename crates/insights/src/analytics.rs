@@ -12,8 +12,8 @@ use crate::insights::Insights;
 use crate::meta::{Asked, Meta};
 
 pub use request::{
-    AudienceFilters, BaseQuery, Compute, GroupBy, ProfileFilter, ScalarQuery, ScalarRequest, Search, SegmentFilter, Sort,
-    SortOrder,
+    AudienceFilters, BaseQuery, Compute, GroupBy, ProfileFilter, ScalarQuery, ScalarRequest, Search,
+    SegmentFilter, Sort, SortOrder,
 };
 
 /// What stands for a value that an event does not have.
@@ -41,7 +41,8 @@ impl Insights {
         let aggregate = aggregate(&query.compute)?;
         let search = parse(&query.query.search.query, Dialect::Event)
             .map_err(|error| InsightError::search("/query/query/search/query", error))?;
-        let group_by: Vec<String> = query.group_by.iter().map(|group| path(&group.facet).to_string()).collect();
+        let group_by: Vec<String> =
+            query.group_by.iter().map(|group| path(&group.facet).to_string()).collect();
         refuse_unknown(query)?;
 
         let snapshot = self.inner.store.snapshot().await?.at(at);
@@ -138,7 +139,8 @@ fn arrange(mut groups: Vec<Group>, group_by: &[GroupBy]) -> Vec<Group> {
     }
     let ascending = group_by[0].sort.as_ref().is_some_and(|sort| sort.order == SortOrder::Asc);
     groups.sort_by(|a, b| {
-        let by_number = a.number.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.number.unwrap_or(f64::NEG_INFINITY));
+        let by_number =
+            a.number.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.number.unwrap_or(f64::NEG_INFINITY));
         let by_number = if ascending { by_number } else { by_number.reverse() };
         by_number.then_with(|| a.values.cmp(&b.values))
     });

@@ -33,7 +33,13 @@ pub(crate) struct Inner {
 
 impl Insights {
     /// `threads` is how many buckets one question works on at the same time.
-    pub fn new(store: Store, catalogue: Arc<Catalogue>, clock: Arc<dyn Clock>, timezone: TimeZone, threads: usize) -> Insights {
+    pub fn new(
+        store: Store,
+        catalogue: Arc<Catalogue>,
+        clock: Arc<dyn Clock>,
+        timezone: TimeZone,
+        threads: usize,
+    ) -> Insights {
         let (engine, sizes) = (Engine::new(threads), Mutex::default());
         Insights { inner: Arc::new(Inner { store, catalogue, engine, clock, timezone, sizes }) }
     }
@@ -51,7 +57,11 @@ impl Insights {
     }
 
     /// Who is in a definition at an instant, over everything acknowledged so far.
-    pub(crate) async fn membership(&self, definition: &Definition, at: Instant) -> Result<Membership, InsightError> {
+    pub(crate) async fn membership(
+        &self,
+        definition: &Definition,
+        at: Instant,
+    ) -> Result<Membership, InsightError> {
         let snapshot = self.inner.store.snapshot().await?;
         self.membership_in(&snapshot, definition, at).await
     }
@@ -83,7 +93,10 @@ impl Insights {
             if segment.entity != definition.entity {
                 let (is, wanted) = (segment.entity, definition.entity);
                 return Err(InsightError::Invalid {
-                    message: format!("segment “{}” is about {is}s, this definition about {wanted}s", segment.name),
+                    message: format!(
+                        "segment “{}” is about {is}s, this definition about {wanted}s",
+                        segment.name
+                    ),
                     hint: Some(format!("refer to a segment of {wanted}s")),
                     pointer: Some(pointer),
                 });

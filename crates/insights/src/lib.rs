@@ -3,17 +3,17 @@
 //! Reading order: [`catalogue`] (what people saved) → [`insights`] (the handle) → [`segments`] and [`analytics`] (the
 //! questions). It knows nothing of HTTP.
 
+mod analytics;
 pub mod catalogue;
 mod error;
-mod meta;
 mod insights;
-mod segments;
+mod meta;
 mod profiles;
-mod analytics;
+mod segments;
 
 pub use analytics::{
-    AudienceFilters, BaseQuery, Compute, GroupBy, MISSING, ProfileFilter, Scalar, ScalarQuery, ScalarRequest, Search,
-    SegmentFilter, Sort, SortOrder,
+    AudienceFilters, BaseQuery, Compute, GroupBy, MISSING, ProfileFilter, Scalar, ScalarQuery, ScalarRequest,
+    Search, SegmentFilter, Sort, SortOrder,
 };
 pub use error::InsightError;
 pub use insights::Insights;
@@ -22,3 +22,6 @@ pub use profiles::EntityProfile;
 pub use segments::{
     ClauseCount, Member, Members, MembersRequest, NewSegment, Note, Preview, Segment, SegmentChange, UsedIn,
 };
+
+#[cfg(test)]
+mod tests;

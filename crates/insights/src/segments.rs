@@ -182,8 +182,10 @@ impl Insights {
     pub async fn create_segment(&self, new: NewSegment) -> Result<Segment, InsightError> {
         let NewSegment { name, description, tags, definition } = new;
         let definition = to_catalogue(&definition);
-        let stored =
-            self.catalogue().create_segment(catalogue::NewSegment { name, description, tags, definition }).await?;
+        let stored = self
+            .catalogue()
+            .create_segment(catalogue::NewSegment { name, description, tags, definition })
+            .await?;
         self.shown(stored).await
     }
 
@@ -210,7 +212,11 @@ impl Insights {
     }
 
     /// Live segments in order of creation.
-    pub async fn list_segments(&self, search: Option<&str>, page: &PageRequest) -> Result<Page<Segment>, InsightError> {
+    pub async fn list_segments(
+        &self,
+        search: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<Segment>, InsightError> {
         let stored = self.catalogue().list_segments(search, page).await?;
         let mut items = Vec::with_capacity(stored.items.len());
         for segment in stored.items {
@@ -313,7 +319,11 @@ impl Insights {
     }
 
     /// The segment's size: the one known if it is of this version and of everything acknowledged, and fresh.
-    async fn size(&self, stored: &catalogue::Segment, definition: &Definition) -> Result<KnownSize, InsightError> {
+    async fn size(
+        &self,
+        stored: &catalogue::Segment,
+        definition: &Definition,
+    ) -> Result<KnownSize, InsightError> {
         let now = self.instant(None);
         let snapshot = self.inner.store.snapshot().await?;
         let watermark = snapshot.watermark();
@@ -327,7 +337,8 @@ impl Insights {
             return Ok(known);
         }
         let membership = self.membership_in(&snapshot, definition, now).await?;
-        let known = KnownSize { version: stored.version, watermark, as_of: now, size: membership.members.len() };
+        let known =
+            KnownSize { version: stored.version, watermark, as_of: now, size: membership.members.len() };
         self.inner.sizes.lock().insert(stored.id.clone(), known);
         Ok(known)
     }

@@ -197,7 +197,7 @@ fn profile_value(kind: EntityKind, name: &str, id: &str, events: &[Event]) -> Op
             (!accounts.is_empty()).then(|| Value::List(accounts.into_iter().collect()))
         }
         ("is_anonymous", EntityKind::User) => Some(Value::Bool(id.starts_with("anonymous:"))),
-        ("is_anonymous", EntityKind::Account) => Some(Value::Bool(false)),
+        ("is_anonymous", EntityKind::Account) => last("account.is_anonymous"),
         ("first_country", _) => first("geo.country"),
         ("last_country", _) => last("geo.country"),
         ("last_context.n", _) => last("context.n"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use whodid_engine::{Audience, EntitySet, Population};
 use whodid_model::{EntityKind, Instant};
 use whodid_query::definition::{Condition, Definition};
-use whodid_query::search::{Dialect, Expr, Facet, Query, Test, parse};
+use whodid_query::search::{Dialect, Expr, Facet, Query, Term, parse};
 use whodid_store::Snapshot;
 
 use super::request::{AudienceFilters, ProfileFilter};
@@ -49,7 +49,10 @@ impl Insights {
         let used = |name: &str| formula.is_none() || wanted.iter().any(|wanted| wanted == name);
 
         let mut named = HashMap::new();
-        let kinds = [(&filters.users, EntityKind::User, "users"), (&filters.accounts, EntityKind::Account, "accounts")];
+        let kinds = [
+            (&filters.users, EntityKind::User, "users"),
+            (&filters.accounts, EntityKind::Account, "accounts"),
+        ];
         for (entries, kind, member) in kinds {
             for (index, filter) in entries.iter().enumerate().filter(|(_, filter)| used(&filter.name)) {
                 let pointer = format!("{POINTER}/{member}/{index}");
@@ -65,7 +68,7 @@ impl Insights {
         }
         match formula {
             None => Ok(Audience::All(named.values().map(|named| named.audience(false)).collect())),
-            Some(formula) => build(&formula.expr, &named, false),
+            Some(formula) => build(&formula, &formula.expr, &named, false),
         }
     }
 
@@ -91,7 +94,11 @@ impl Insights {
     }
 }
 
-fn profile_definition(filter: &ProfileFilter, kind: EntityKind, pointer: &str) -> Result<Definition, InsightError> {
+fn profile_definition(
+    filter: &ProfileFilter,
+    kind: EntityKind,
+    pointer: &str,
+) -> Result<Definition, InsightError> {
     let query = parse(filter.query.as_deref().unwrap_or_default(), Dialect::Profile)
         .map_err(|error| InsightError::search(&format!("{pointer}/query"), error))?;
     Ok(Definition { entity: kind, condition: Condition::Profile(query) })
@@ -99,25 +106,32 @@ fn profile_definition(filter: &ProfileFilter, kind: EntityKind, pointer: &str) -
 
 /// A formula is a search query of free words: the same AND, OR, NOT and groups.
 fn read_formula(formula: &str) -> Result<Query, InsightError> {
-    parse(formula, Dialect::Profile).map_err(|error| InsightError::search(&format!("{POINTER}/formula"), error))
+    parse(formula, Dialect::Profile)
+        .map_err(|error| InsightError::search(&format!("{POINTER}/formula"), error))
 }
 
 fn names(formula: &Query) -> Vec<String> {
     let mut names = Vec::new();
-    formula.expr.each_term(&mut |term, _| names.extend(name_of(term)));
+    formula.expr.each_term(&mut |term, _| names.extend(name_of(formula, term)));
     names
 }
 
-fn name_of(term: &whodid_query::search::Term) -> Option<String> {
-    match (&term.facet, &term.test) {
-        (Facet::AnyText, Test::Contains(pattern) | Test::Text(pattern)) => Some(pattern.spelled()),
-        _ => None,
-    }
+/// A word of the formula as it was typed, less its quotes.
+fn name_of(formula: &Query, term: &Term) -> Option<String> {
+    let typed = formula.text.get(term.span.clone())?;
+    (term.facet == Facet::AnyText).then(|| typed.trim_matches('"').to_string())
 }
 
 /// `negated` carries NOT down to the names, so that a complement is always one of known users or accounts.
-fn build(expr: &Expr, named: &HashMap<String, Named>, negated: bool) -> Result<Audience, InsightError> {
-    let list = |parts: &[Expr]| parts.iter().map(|part| build(part, named, negated)).collect::<Result<_, _>>();
+fn build(
+    formula: &Query,
+    expr: &Expr,
+    named: &HashMap<String, Named>,
+    negated: bool,
+) -> Result<Audience, InsightError> {
+    let list = |parts: &[Expr]| {
+        parts.iter().map(|part| build(formula, part, named, negated)).collect::<Result<_, _>>()
+    };
     let refuse = |message: String| InsightError::Invalid {
         pointer: Some(format!("{POINTER}/formula")),
         message,
@@ -125,13 +139,14 @@ fn build(expr: &Expr, named: &HashMap<String, Named>, negated: bool) -> Result<A
     };
     match expr {
         Expr::Everything => Ok(Audience::All(Vec::new())),
-        Expr::Not(inner) => build(inner, named, !negated),
+        Expr::Not(inner) => build(formula, inner, named, !negated),
         Expr::And(parts) if negated => Ok(Audience::Any(list(parts)?)),
         Expr::And(parts) => Ok(Audience::All(list(parts)?)),
         Expr::Or(parts) if negated => Ok(Audience::All(list(parts)?)),
         Expr::Or(parts) => Ok(Audience::Any(list(parts)?)),
         Expr::Term(term) => {
-            let name = name_of(term).ok_or_else(|| refuse("the formula tests a facet".to_string()))?;
+            let name =
+                name_of(formula, term).ok_or_else(|| refuse("the formula tests a facet".to_string()))?;
             let named = named.get(&name).ok_or_else(|| refuse(format!("no filter is called `{name}`")))?;
             Ok(named.audience(negated))
         }
