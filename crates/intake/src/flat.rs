@@ -116,4 +116,4 @@ fn open(input: Input<'_>, asked: Option<Format>) -> Result<Opened<'_>, IntakeErr
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,18 +17,11 @@ pub(crate) struct Reading {
     pub(crate) without: &'static [&'static str],
     /// The object says what has changed: a null removes a member, and some members are replaced whole.
     pub(crate) partial: bool,
-    /// Every number at a path that ends in `.id` is kept as text, not only those of people, accounts and sessions.
-    pub(crate) every_id_is_text: bool,
 }
 
 /// Ids are text even where a client sends them as numbers, so that `usr.id` is one column.
-pub(crate) fn is_identity(path: &str) -> bool {
+fn is_identity(path: &str) -> bool {
     matches!(path, USR_ID | ANONYMOUS_ID | ACCOUNT_ID | SESSION_ID | VIEW_ID | "action.id" | "application.id")
-}
-
-/// The rule of files, whose columns have no type of their own.
-pub(crate) fn is_any_id(path: &str) -> bool {
-    path == "id" || path.ends_with(".id") || path == ANONYMOUS_ID
 }
 
 /// Reads one JSON object, reserved names included. The error says where and what, for a person.
@@ -91,7 +84,7 @@ impl Flat {
     }
 
     fn put_number<E: Error>(&mut self, value: Value) -> Result<(), E> {
-        let is_id = is_identity(&self.path) || self.reading.every_id_is_text && is_any_id(&self.path);
+        let is_id = is_identity(&self.path);
         self.put(if is_id { Value::Text(value.as_text().into_owned()) } else { value })
     }
 

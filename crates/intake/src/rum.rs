@@ -26,7 +26,7 @@ pub fn decode(
     context: &Context<'_>,
     enricher: &Enricher,
 ) -> Result<Decoded, IntakeError> {
-    let (text, cut_short) = inflate(body, deflate)?;
+    let (text, cut_short) = inflate(body, deflate, limits::INTAKE_DECODED_BYTES)?;
     let client = enricher.client(context);
     let mut batch = Batch::default();
     let mut report = Report::default();
@@ -157,7 +157,7 @@ pub(crate) fn read_event(
     }
     let date_ms = head.date.as_ref().and_then(serde_json::Value::as_f64);
     let ts = instant(date_ms.ok_or("`date` is missing; write the epoch milliseconds of the event")?)?;
-    let mut attributes = json::flatten(line, Reading { without: WITHOUT, partial, every_id_is_text: false })?;
+    let mut attributes = json::flatten(line, Reading { without: WITHOUT, partial })?;
     json::keep_reserved_names_apart(&mut attributes);
     add_tags(&mut attributes)?;
     let id = id(kind, &mut attributes)?;
@@ -221,18 +221,18 @@ fn add_tags(attributes: &mut Attributes) -> Result<(), String> {
 }
 
 /// The batch as text, and whether its compressed stream ended early.
-fn inflate(body: &[u8], deflate: bool) -> Result<(Cow<'_, [u8]>, bool), IntakeError> {
-    let too_large = || IntakeError::TooLarge { what: "the batch", limit_bytes: limits::INTAKE_DECODED_BYTES };
+fn inflate(body: &[u8], deflate: bool, limit_bytes: usize) -> Result<(Cow<'_, [u8]>, bool), IntakeError> {
+    let too_large = || IntakeError::TooLarge { what: "the batch", limit_bytes };
     let starts_as_json = body.trim_ascii_start().starts_with(b"{");
     if starts_as_json || !(deflate || is_zlib(body)) {
-        if body.len() > limits::INTAKE_DECODED_BYTES {
+        if body.len() > limit_bytes {
             return Err(too_large());
         }
         return Ok((Cow::Borrowed(body), false));
     }
     let mut text = Vec::new();
-    let outcome = ZlibDecoder::new(body).take(limits::INTAKE_DECODED_BYTES as u64 + 1).read_to_end(&mut text);
-    if text.len() > limits::INTAKE_DECODED_BYTES {
+    let outcome = ZlibDecoder::new(body).take(limit_bytes as u64 + 1).read_to_end(&mut text);
+    if text.len() > limit_bytes {
         return Err(too_large());
     }
     match outcome {

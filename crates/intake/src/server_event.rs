@@ -15,7 +15,7 @@ pub fn decode(body: &[u8], context: &Context<'_>, enricher: &Enricher) -> Result
     if body.len() > limits::SERVER_EVENT_BYTES {
         return Err(IntakeError::TooLarge { what: "the event", limit_bytes: limits::SERVER_EVENT_BYTES });
     }
-    let reading = Reading { without: &[], partial: false, every_id_is_text: false };
+    let reading = Reading { without: &[], partial: false };
     let mut attributes = json::flatten(body, reading).map_err(|reason| IntakeError::Json { reason })?;
     check_members(&attributes)?;
     attributes.remove("type");

@@ -76,7 +76,8 @@ fn parse(user_agent: &str) -> Vec<(&'static str, Value)> {
     note("device.type", Some(device_type(user_agent, system.as_ref().map(|s| s.os.as_ref()), is_bot)));
     if let Some(device) = device.as_ref().filter(|_| !is_bot) {
         note("device.name", Some(&device.device));
-        note("device.brand", device.brand.as_deref());
+        // The patterns' word for "some maker" is no brand.
+        note("device.brand", device.brand.as_deref().filter(|brand| !brand.starts_with("Generic")));
         note("device.model", device.model.as_deref());
     }
     facts

@@ -7,9 +7,8 @@ use csv::{ByteRecord, ReaderBuilder};
 use whodid_model::{Attributes, Value, limits};
 
 use super::format::read_error;
-use super::row::Rows;
+use super::row::{Rows, is_id};
 use crate::IntakeError;
-use crate::json::is_any_id;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
@@ -70,7 +69,7 @@ fn header<E: From<IntakeError>>(record: &ByteRecord, rows: &Rows<'_, E>) -> Resu
             )));
         }
         if !path.is_empty() {
-            columns.push(Column { index, is_id: is_any_id(&path), path });
+            columns.push(Column { index, is_id: is_id(&path), path });
         }
     }
     columns.sort_by(|a, b| a.path.cmp(&b.path));

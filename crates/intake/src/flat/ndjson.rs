@@ -2,14 +2,14 @@
 
 use std::io::{BufRead, Read};
 
-use whodid_model::{Attributes, limits};
+use whodid_model::limits;
 
 use super::format::read_error;
 use super::row::Rows;
 use crate::json::{self, Reading};
 use crate::{IntakeError, rum};
 
-const ROW: Reading = Reading { without: &[], partial: false, every_id_is_text: true };
+const ROW: Reading = Reading { without: &[], partial: false };
 
 pub(super) fn read<E: From<IntakeError>>(mut reader: impl BufRead, rows: &mut Rows<'_, E>) -> Result<(), E> {
     let mut buffer = Vec::new();
@@ -54,13 +54,9 @@ fn take_line<E: From<IntakeError>>(number: u64, line: &[u8], rows: &mut Rows<'_,
     match rum::read_head(line) {
         Ok(head) if head.is_rum() => rows.rum(number, &head, line),
         Ok(_) => {
-            let row = json::flatten(line, ROW).map(|attributes| (None, renamed(attributes, rows)));
+            let row = json::flatten(line, ROW).map(|attributes| (None, rows.mapping().apply(attributes)));
             rows.flat(number, line.len(), row)
         }
         Err(reason) => rows.flat(number, 0, Err(reason)),
     }
-}
-
-fn renamed<E: From<IntakeError>>(attributes: Attributes, rows: &Rows<'_, E>) -> Attributes {
-    rows.mapping().apply(attributes)
 }

@@ -1,6 +1,9 @@
 //! Parquet files, read by row groups: each column keeps its own type.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::ChunkReader;
 
 use super::row::{Rows, TIMESTAMP};
@@ -18,13 +21,10 @@ where
     E: From<IntakeError>,
     C: ChunkReader + 'static,
 {
-    let unreadable = |reason: String| IntakeError::Parquet { reason };
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-        .map_err(|e| unreadable(e.to_string()))?;
+    let mut reader =
+        guarded(|| ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build())?;
     let mut number = 0_u64;
-    for batch in reader {
-        let batch = batch.map_err(|e| unreadable(e.to_string()))?;
+    while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from))? {
         let columns = cells::columns(&batch, rows.mapping())?;
         let row_bytes = batch.get_array_memory_size() / batch.num_rows().max(1);
         for row in 0..batch.num_rows() {
@@ -33,6 +33,16 @@ where
         }
     }
     Ok(())
+}
+
+/// The decoder checks some of what a damaged file says by assertion. Such a file is the sender's error like any other,
+/// and the reader is not used again after it.
+fn guarded<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Result<T, IntakeError> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(decoded)) => Ok(decoded),
+        Ok(Err(e)) => Err(IntakeError::Parquet { reason: e.to_string() }),
+        Err(_) => Err(IntakeError::Parquet { reason: "it is damaged".to_string() }),
+    }
 }
 
 fn read_row(

@@ -1,6 +1,6 @@
 //! One row to one event, and rows to pieces.
 
-use whodid_model::event::paths::ACTION_NAME;
+use whodid_model::event::paths::{ACTION_NAME, ANONYMOUS_ID};
 use whodid_model::{Attributes, Event, EventType, Instant, Value, limits};
 
 use super::{Mapping, Options};
@@ -12,6 +12,11 @@ use crate::rum::{self, Line};
 use crate::{Enricher, IntakeError, Report};
 
 pub(super) const TIMESTAMP: &str = "timestamp";
+
+/// Ids are text in every format, so that the same row is the same event whichever way it comes.
+pub(super) fn is_id(path: &str) -> bool {
+    path == "id" || path.ends_with(".id") || path == ANONYMOUS_ID
+}
 
 /// Most bytes of rows in one piece, whatever the number of its events.
 const CHUNK_BYTES: usize = 16 * 1024 * 1024;
@@ -102,6 +107,11 @@ impl<'a, E: From<IntakeError>> Rows<'a, E> {
         };
         let own_id = attributes.remove("id").map(|id| id.as_text().into_owned()).filter(|id| !id.is_empty());
         keep_reserved_names_apart(&mut attributes);
+        for (path, value) in &mut attributes {
+            if matches!(value, Value::Number(_)) && is_id(path) {
+                *value = Value::Text(value.as_text().into_owned());
+            }
+        }
         if attributes.len() > limits::EVENT_ATTRIBUTES {
             return Err(format!("the row has more than {} attributes", limits::EVENT_ATTRIBUTES));
         }

@@ -12,12 +12,11 @@ use whodid_model::{Instant, Value, limits};
 
 use crate::IntakeError;
 use crate::flat::Mapping;
-use crate::json::{is_any_id, whole_number};
+use crate::json::whole_number;
 
 /// One column under its facet path.
 pub(super) struct Column {
     path: String,
-    is_id: bool,
     cells: Cells,
 }
 
@@ -70,7 +69,7 @@ fn add(
     }
     let is_time = path == super::TIMESTAMP;
     let cells = cells(array, is_time).map_err(|reason| unreadable(format!("column `{name}`: {reason}")))?;
-    columns.push(Column { is_id: is_any_id(&path), path, cells });
+    columns.push(Column { path, cells });
     Ok(())
 }
 
@@ -135,7 +134,7 @@ impl Column {
     }
 
     pub(super) fn value(&self, row: usize) -> Result<Option<Value>, String> {
-        let value = match &self.cells {
+        Ok(Some(match &self.cells {
             Cells::Absent => return Ok(None),
             Cells::Text(texts) if texts.is_valid(row) => Value::text(texts.value(row)),
             Cells::Bytes(bytes) if bytes.is_valid(row) => match str::from_utf8(bytes.value(row)) {
@@ -154,9 +153,7 @@ impl Column {
             }
             Cells::Lists(lists) if lists.is_valid(row) => Value::List(items(&lists.value(row))),
             _ => return Ok(None),
-        };
-        let is_number = matches!(value, Value::Number(_));
-        Ok(Some(if self.is_id && is_number { Value::Text(value.as_text().into_owned()) } else { value }))
+        }))
     }
 }
 
