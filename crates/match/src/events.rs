@@ -52,6 +52,16 @@ impl<'a> Events<'a> {
     }
 }
 
+/// Events where sessions do not matter, in order of time, as columns of equal length (the shortest one counts). The order
+/// of rows with equal instants decides at most which of several equally good rows is named.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream<'a> {
+    /// Microseconds since 1970 (UTC), ascending.
+    pub ts: &'a [i64],
+    /// What each event matches; whoever takes a stream says what the bits mean.
+    pub matches: &'a [u16],
+}
+
 /// The instants of one evaluation, in microseconds. Events that are counted lie in `[from, to)`; nothing at or after
 /// `at` exists. What lies between `to` and `at` can only break a trailing negative whose bound lies past the window.
 #[derive(Clone, Copy, Debug)]

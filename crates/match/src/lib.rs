@@ -4,11 +4,12 @@
 //! where they are stored nor how a search query reads: a bit says that an event matches a step.
 //!
 //! Reading order: [`events`] (what is handed over), [`pattern`] (what is looked for), [`count`] (how often it was
-//! done), [`witness`] (by which events), [`measure`] (numbers over matching events), [`oracle`] (the same, by brute
-//! force). `sequence`, `tie`, `trailing` and `any_order` are the kernel behind `count`.
+//! done), [`witness`] (by which events), [`measure`] (numbers over matching events), [`funnel`] (how far), [`oracle`]
+//! (the same, by brute force). `sequence`, `tie`, `trailing` and `any_order` are the kernel behind `count`.
 
 pub mod count;
 pub mod events;
+pub mod funnel;
 pub mod measure;
 pub mod oracle;
 pub mod pattern;
@@ -20,7 +21,8 @@ mod tie;
 mod trailing;
 
 pub use count::{Per, Scratch, count};
-pub use events::{Bounds, Days, Events, NO_SESSION};
+pub use events::{Bounds, Days, Events, NO_SESSION, Stream};
+pub use funnel::{Exclusion, Funnel, FunnelError, FunnelOrder, FunnelScratch};
 pub use measure::{Aggregation, measure};
 pub use pattern::{Order, Pattern, PatternError, Scope, StepRule};
 pub use witness::witness;

@@ -8,6 +8,8 @@ use crate::count::Per;
 use crate::events::{Bounds, Events, NO_SESSION};
 use crate::pattern::{Order, Pattern, Scope};
 
+pub mod funnel;
+
 /// What [`crate::count`] says with no limit to `enough`.
 pub fn count(pattern: &Pattern, events: Events<'_>, bounds: Bounds, per: Per<'_>) -> u64 {
     let matches = matches(pattern, events, bounds);

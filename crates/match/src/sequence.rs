@@ -225,6 +225,7 @@ impl<R: Reach> Walk<'_, R> {
     }
 
     fn stays_clear(&mut self, rest: usize, t: i64) -> bool {
-        self.lookahead.is_clear(&self.plan.trailing, self.events, rest, t, self.to)
+        self.plan.trailing.is_empty()
+            || self.lookahead.is_clear(&self.plan.trailing, self.events, rest, t, self.to)
     }
 }

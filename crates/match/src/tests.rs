@@ -1,4 +1,5 @@
 //! The kernel against the oracle on random events, and both against examples worked out by hand.
 
 mod examples;
+mod funnel;
 mod random;
