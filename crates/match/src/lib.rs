@@ -4,15 +4,17 @@
 //! where they are stored nor how a search query reads: a bit says that an event matches a step.
 //!
 //! Reading order: [`events`] (what is handed over), [`pattern`] (what is looked for), [`count`] (how often it was
-//! done), [`witness`] (by which events), [`measure`] (numbers over matching events), [`funnel`] (how far), [`oracle`]
-//! (the same, by brute force). `sequence`, `tie`, `trailing` and `any_order` are the kernel behind `count`.
+//! done), [`witness`] (by which events), [`measure`] (numbers over matching events), [`funnel`] (how far),
+//! [`retention`] (who came back), [`pathway`] (which way), [`oracle`] (the same, by brute force). `sequence`, `tie`, `trailing` and `any_order` are the kernel behind `count`.
 
 pub mod count;
 pub mod events;
 pub mod funnel;
 pub mod measure;
 pub mod oracle;
+pub mod pathway;
 pub mod pattern;
+pub mod retention;
 pub mod witness;
 
 mod any_order;
@@ -24,7 +26,12 @@ pub use count::{Per, Scratch, count};
 pub use events::{Bounds, Days, Events, NO_SESSION, Stream};
 pub use funnel::{Exclusion, Funnel, FunnelError, FunnelOrder, FunnelScratch};
 pub use measure::{Aggregation, measure};
+pub use pathway::{Cut, PathGraph, PathLink, PathTree, Place, collapse};
 pub use pattern::{Order, Pattern, PatternError, Scope, StepRule};
+pub use retention::{
+    Grid, Member, Periods, Retention, RetentionCell, RetentionCohort, RetentionError, RetentionTable,
+    Returning,
+};
 pub use witness::witness;
 
 #[cfg(test)]

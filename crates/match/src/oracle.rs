@@ -9,6 +9,8 @@ use crate::events::{Bounds, Events, NO_SESSION};
 use crate::pattern::{Order, Pattern, Scope};
 
 pub mod funnel;
+pub mod pathway;
+pub mod retention;
 
 /// What [`crate::count`] says with no limit to `enough`.
 pub fn count(pattern: &Pattern, events: Events<'_>, bounds: Bounds, per: Per<'_>) -> u64 {

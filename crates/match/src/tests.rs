@@ -2,4 +2,6 @@
 
 mod examples;
 mod funnel;
+mod pathway;
 mod random;
+mod retention;
