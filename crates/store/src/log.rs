@@ -7,14 +7,16 @@
 //!
 //! Positions count events, from the first ever logged; they survive restarts and truncation.
 //!
-//! Why not a crate: okaywal commits in groups and repairs its tail, but its checkpoints decide by themselves when a
-//! file goes, where here the table's commit must, and it has not been released for years; raft-engine keeps many logs
-//! keyed by group, with an index that a single log has no use for; commitlog leaves syncing to its caller; walrus-rust
-//! syncs on a schedule, after the acknowledgement. What is needed is small enough to be plain to read.
+//! Why not a crate, by their documentation (none was run): okaywal (MIT/Apache-2.0, last release 2023) calls itself
+//! early and its format unstable, and checkpoints by itself, where here the table's commit decides what may go;
+//! raft-engine (Apache-2.0, 2024) groups and syncs writes, but keeps protobuf entries of many groups behind an index
+//! that one log has no use for; commitlog (MIT) leaves syncing to a separate call and truncates the end, not the
+//! beginning; walrus-rust (MIT) is made of topics with stored read cursors in preallocated files.
 //!
-//! Why an encoding of our own: JSON and MessagePack cannot tell every [`whodid_model::Value`] and instant apart again
-//! (not-a-number, instants beyond the calendar), and parsing a date per event is the larger part of a replay.
-//! Frames are compressed with zstd at level 1: paths repeat in every event, and a sync costs by the byte.
+//! Why an encoding of our own: with events of 2.4 KB of JSON it is read back at 178,000 events/s, MessagePack at 23,000
+//! and JSON at 21,000 (through serde, one run on a busy machine), and JSON loses numbers that are not finite.
+//! Why zstd at level 1: such events took 235 bytes in groups and 493 alone, against 2,270 without, so the same limit
+//! holds five to ten times as many. It is there for size: in four interleaved runs neither was clearly faster.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
