@@ -112,6 +112,67 @@ fn what_the_event_says_itself_is_kept_as_a_whole() {
     assert_eq!(found, ["browser.name=curl", "session.ip=10.0.0.2", "session.useragent=curl/8.5.0"]);
 }
 
+/// Just enough of the MMDB format to write a database that gives one record for every IPv4 address.
+mod mmdb {
+    pub(super) fn text(s: &str) -> Vec<u8> {
+        [&[2 << 5 | s.len() as u8], s.as_bytes()].concat()
+    }
+
+    pub(super) fn map(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = vec![7 << 5 | members.len() as u8];
+        members.iter().for_each(|(name, value)| bytes.extend([text(name), value.clone()].concat()));
+        bytes
+    }
+
+    pub(super) fn list(items: &[Vec<u8>]) -> Vec<u8> {
+        [&[items.len() as u8, 4], &items.concat()[..]].concat()
+    }
+
+    fn number(kind: u8, n: u8) -> Vec<u8> {
+        vec![kind << 5 | 1, n]
+    }
+
+    pub(super) fn database(record: Vec<u8>) -> Vec<u8> {
+        let (one_node, both_to_the_record) = (1, [0, 0, 17, 0, 0, 17]);
+        let about = map(&[
+            ("binary_format_major_version", number(5, 2)),
+            ("binary_format_minor_version", number(5, 0)),
+            ("build_epoch", vec![1, 2, 1]),
+            ("database_type", text("test")),
+            ("description", map(&[])),
+            ("ip_version", number(5, 4)),
+            ("languages", list(&[])),
+            ("node_count", number(6, one_node)),
+            ("record_size", number(5, 24)),
+        ]);
+        [&both_to_the_record[..], &[0; 16], &record, b"\xab\xcd\xefMaxMind.com", &about].concat()
+    }
+}
+
+#[test]
+fn a_city_database_fills_in_more() {
+    let named = |name: &str| mmdb::map(&[("names", mmdb::map(&[("en", mmdb::text(name))]))]);
+    let record = mmdb::map(&[
+        ("city", named("Campinas")),
+        ("country", mmdb::map(&[("iso_code", mmdb::text("BR"))])),
+        ("subdivisions", mmdb::list(&[named("Sao Paulo")])),
+    ]);
+    let enricher = Enricher::with_geo_database(mmdb::database(record)).unwrap();
+    let context = Context { client_ip: "8.8.8.8".parse().ok(), ..Context::default() };
+    let facts = enricher.client(&context).ip.unwrap().1;
+    let shown: Vec<String> =
+        facts.iter().map(|(path, value)| format!("{path}={}", value.as_text())).collect();
+    let expected = [
+        "geo.country=Brazil",
+        "geo.country_iso_code=BR",
+        "geo.continent=South America",
+        "geo.continent_code=SA",
+        "geo.country_subdivision=Sao Paulo",
+        "geo.city=Campinas",
+    ];
+    assert_eq!(shown, expected);
+}
+
 #[test]
 fn another_database_must_be_one() {
     let error = Enricher::with_geo_database(b"nothing of the kind".to_vec()).err().unwrap();
