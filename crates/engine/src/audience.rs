@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use whodid_model::event::paths;
 use whodid_store::{BUCKETS, Half};
 
-use crate::entities::{EntitySet, Population, account_name};
+use crate::entities::{EntitySet, Population, account_name, serialize};
 use crate::error::EngineError;
-use crate::mask::{Mask, table};
+use crate::mask::{Mask, matching_values};
 
 /// An event passes when its user or its account is in the sets. An event without a user is in no set of users, nor in a
 /// complement of one.
@@ -45,15 +45,12 @@ impl Audience {
                 }
                 mask
             }
-            Audience::Accounts(names) => match half.columns.attribute(paths::ACCOUNT_ID) {
-                None => Mask::none(rows),
-                Some(column) => {
-                    let holds = table(column, |value| {
-                        account_name(value).is_some_and(|name| names.binary_search(&name).is_ok())
-                    });
-                    Mask::from_test(rows, |row| holds[column.codes().get(row) as usize])
-                }
-            },
+            Audience::Accounts(names) => {
+                let column = half.columns.attribute(paths::ACCOUNT_ID);
+                matching_values(column, rows, |value| {
+                    account_name(value).is_some_and(|name| names.binary_search(&name).is_ok())
+                })
+            }
         }
     }
 
@@ -69,9 +66,7 @@ impl Audience {
             Audience::Users(users) => {
                 let first = bitmaps.len();
                 for ordinals in &users.buckets {
-                    let mut bytes = Vec::with_capacity(ordinals.serialized_size());
-                    ordinals.serialize_into(&mut bytes).map_err(EngineError::codec)?;
-                    bitmaps.push(bytes);
+                    bitmaps.push(serialize(ordinals)?);
                 }
                 json!({ "users": first })
             }

@@ -1,4 +1,4 @@
-//! Several clauses decided together for every entity of a bucket, in one pass over its entities.
+//! Several clauses decided for every entity of some streams.
 
 use jiff::tz::TimeZone;
 use roaring::RoaringBitmap;
@@ -9,21 +9,15 @@ use crate::entities::Population;
 use crate::error::EngineError;
 use crate::performed::{Clause, Prepared};
 use crate::profile::ProfileTest;
-use crate::stream::{Row, Streams};
+use crate::stream::Streams;
 
 pub(crate) struct Clauses<'a> {
-    entity: EntityKind,
     tests: Vec<Test<'a>>,
 }
 
 enum Test<'a> {
     Performed(Clause<'a>),
     Profile(ProfileTest<'a>),
-}
-
-enum Ready<'a> {
-    Performed(Prepared<'a>),
-    Profile(&'a ProfileTest<'a>),
 }
 
 impl<'a> Clauses<'a> {
@@ -44,58 +38,49 @@ impl<'a> Clauses<'a> {
             _ => Err(EngineError::NotAClause),
         };
         let tests = clauses.iter().map(test).collect::<Result<_, _>>()?;
-        Ok(Clauses { entity, tests })
+        Ok(Clauses { tests })
     }
 
-    /// The users that hold each clause, and the rows read.
-    pub(crate) fn users(&self, streams: &Streams<'_>) -> (Vec<RoaringBitmap>, usize) {
-        let mut sets = Sets::new(self, streams);
-        streams.for_each_user(|ordinal, id, rows| sets.decide(streams, ordinal, id, rows));
-        sets.finish()
-    }
-
-    /// The accounts that hold each clause, and the rows read.
-    pub(crate) fn accounts(
-        &self,
-        population: &Population,
-        streams: &Streams<'_>,
-    ) -> (Vec<RoaringBitmap>, usize) {
-        let mut sets = Sets::new(self, streams);
-        streams.for_each_account(population, |ordinal, id, rows| sets.decide(streams, ordinal, id, rows));
-        sets.finish()
-    }
-}
-
-struct Sets<'a> {
-    entity: EntityKind,
-    tests: Vec<(Ready<'a>, RoaringBitmap)>,
-    rows: usize,
-}
-
-impl<'a> Sets<'a> {
-    fn new(clauses: &'a Clauses<'_>, streams: &Streams<'a>) -> Sets<'a> {
-        let ready = |test: &'a Test<'a>| match test {
-            Test::Performed(clause) => Ready::Performed(clause.prepare(streams)),
-            Test::Profile(test) => Ready::Profile(test),
-        };
-        let tests = clauses.tests.iter().map(|test| (ready(test), RoaringBitmap::new())).collect();
-        Sets { entity: clauses.entity, tests, rows: 0 }
-    }
-
-    fn decide(&mut self, streams: &Streams<'_>, ordinal: u32, id: &str, rows: &[Row]) {
-        self.rows += rows.len();
-        for (test, set) in &mut self.tests {
-            let holds = match test {
-                Ready::Performed(prepared) => prepared.holds(self.entity, rows),
-                Ready::Profile(test) => test.holds(streams, id, rows),
-            };
-            if holds {
-                set.insert(ordinal);
+    /// The users that hold each clause.
+    pub(crate) fn users(&self, streams: &Streams<'_>) -> Vec<RoaringBitmap> {
+        let members = |test: &Test<'_>| match test {
+            Test::Performed(clause) => clause.prepare(streams).users(streams),
+            Test::Profile(test) => {
+                let mut members = RoaringBitmap::new();
+                streams.for_each_user(|ordinal, id, rows| {
+                    if test.holds(streams, id, rows) {
+                        members.insert(ordinal);
+                    }
+                });
+                members
             }
-        }
+        };
+        self.tests.iter().map(members).collect()
     }
 
-    fn finish(self) -> (Vec<RoaringBitmap>, usize) {
-        (self.tests.into_iter().map(|(_, set)| set).collect(), self.rows)
+    /// The accounts that hold each clause. An account's rows are gathered once for all clauses.
+    pub(crate) fn accounts(&self, population: &Population, streams: &Streams<'_>) -> Vec<RoaringBitmap> {
+        let mut prepared: Vec<Option<Prepared<'_>>> = self
+            .tests
+            .iter()
+            .map(|test| match test {
+                Test::Performed(clause) => Some(clause.prepare(streams)),
+                Test::Profile(_) => None,
+            })
+            .collect();
+        let mut members = vec![RoaringBitmap::new(); self.tests.len()];
+        streams.for_each_account(population, |ordinal, id, rows| {
+            for ((test, prepared), members) in self.tests.iter().zip(&mut prepared).zip(&mut members) {
+                let holds = match (test, prepared) {
+                    (Test::Profile(test), _) => test.holds(streams, id, rows),
+                    (_, Some(prepared)) => prepared.holds(EntityKind::Account, rows),
+                    (_, None) => false,
+                };
+                if holds {
+                    members.insert(ordinal);
+                }
+            }
+        });
+        members
     }
 }

@@ -8,6 +8,8 @@ use rustc_hash::FxHashSet;
 use whodid_model::{EntityKind, Instant, UserKey};
 use whodid_store::{BUCKETS, Owner, Snapshot};
 
+use crate::error::EngineError;
+
 /// Some entities of one snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntitySet {
@@ -157,4 +159,11 @@ pub(crate) fn account_name(value: &whodid_model::Value) -> Option<String> {
         Value::Text(_) | Value::Number(_) | Value::Bool(_) => Some(value.as_text().into_owned()),
         Value::Null | Value::List(_) => None,
     }
+}
+
+/// A bitmap in the portable format.
+pub(crate) fn serialize(set: &RoaringBitmap) -> Result<Vec<u8>, EngineError> {
+    let mut bytes = Vec::with_capacity(set.serialized_size());
+    set.serialize_into(&mut bytes).map_err(EngineError::codec)?;
+    Ok(bytes)
 }

@@ -1,92 +1,17 @@
 //! Which rows a search query matches, as one bit per row.
 //!
-//! A test is made once per distinct value of a column and then looked up per row.
+//! A test is made once per distinct value of a column and then looked up per row. Of several tests joined by AND the one
+//! that fewest rows pass goes first; the others look only at the rows that are left.
 
-use whodid_model::{EventType, Instant};
+mod bits;
+mod codes;
+
+use whodid_model::{EventType, Instant, Value};
 use whodid_query::search::{Expr, Facet, Query, TEXT_FACETS, Term, Test};
-use whodid_store::{Codes, Column, Columns};
+use whodid_store::{Column, Columns};
 
-/// One bit per row, 64 to a word, the lowest bit first. Bits past the last row are 0.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Mask {
-    words: Vec<u64>,
-    rows: usize,
-}
-
-impl Mask {
-    pub(crate) fn none(rows: usize) -> Mask {
-        Mask { words: vec![0; rows.div_ceil(64)], rows }
-    }
-
-    pub(crate) fn every(rows: usize) -> Mask {
-        let mut mask = Mask { words: vec![u64::MAX; rows.div_ceil(64)], rows };
-        mask.clear_past_end();
-        mask
-    }
-
-    fn clear_past_end(&mut self) {
-        if let Some(last) = self.words.last_mut()
-            && !self.rows.is_multiple_of(64)
-        {
-            *last &= (1 << (self.rows % 64)) - 1;
-        }
-    }
-
-    pub(crate) fn from_test(rows: usize, mut holds: impl FnMut(usize) -> bool) -> Mask {
-        let word = |first: usize| {
-            (first..rows.min(first + 64)).fold(0, |word, row| word | (u64::from(holds(row)) << (row - first)))
-        };
-        Mask { words: (0..rows).step_by(64).map(word).collect(), rows }
-    }
-
-    pub(crate) fn and(mut self, other: &Mask) -> Mask {
-        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= theirs);
-        self
-    }
-
-    pub(crate) fn or(mut self, other: &Mask) -> Mask {
-        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine |= theirs);
-        self
-    }
-
-    fn not(mut self) -> Mask {
-        self.words.iter_mut().for_each(|word| *word = !*word);
-        self.clear_past_end();
-        self
-    }
-
-    pub(crate) fn set(&mut self, rows: std::ops::Range<usize>) {
-        for row in rows {
-            self.words[row / 64] |= 1 << (row % 64);
-        }
-    }
-
-    pub(crate) fn get(&self, row: usize) -> bool {
-        self.words[row / 64] >> (row % 64) & 1 == 1
-    }
-
-    /// The set rows in `range`, in order.
-    pub(crate) fn ones(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = usize> + '_ {
-        let words = range.start / 64..range.end.div_ceil(64);
-        words.flat_map(move |index| {
-            let mut word = self.words[index];
-            let first = index * 64;
-            if first < range.start {
-                word &= u64::MAX << (range.start - first);
-            }
-            if first + 64 > range.end {
-                word &= u64::MAX >> (first + 64 - range.end);
-            }
-            std::iter::from_fn(move || {
-                (word != 0).then(|| {
-                    let bit = word.trailing_zeros() as usize;
-                    word &= word - 1;
-                    first + bit
-                })
-            })
-        })
-    }
-}
+pub(crate) use bits::Mask;
+use codes::CodeTest;
 
 /// The rows of `columns` that match.
 pub(crate) fn matching(query: &Query, columns: &Columns) -> Mask {
@@ -97,38 +22,98 @@ fn evaluate(expr: &Expr, columns: &Columns) -> Mask {
     let rows = columns.rows();
     match expr {
         Expr::Everything => Mask::every(rows),
-        Expr::Term(term) => evaluate_term(term, columns),
+        Expr::Term(term) => RowTest::new(term, columns).mask(columns),
         Expr::Not(inner) => evaluate(inner, columns).not(),
-        Expr::And(parts) => {
-            parts.iter().fold(Mask::every(rows), |mask, part| mask.and(&evaluate(part, columns)))
-        }
+        Expr::And(parts) => all(parts, columns),
         Expr::Or(parts) => {
             parts.iter().fold(Mask::none(rows), |mask, part| mask.or(&evaluate(part, columns)))
         }
     }
 }
 
-fn evaluate_term(term: &Term, columns: &Columns) -> Mask {
-    let rows = columns.rows();
-    match &term.facet {
-        Facet::AnyText => TEXT_FACETS
-            .iter()
-            .filter_map(|path| columns.attribute(path))
-            .fold(Mask::none(rows), |mask, column| mask.or(&test_column(term, column, rows))),
-        Facet::Path(path) => match path.as_str() {
-            "type" => {
-                let holds = EventType::ALL.map(|kind| term.test.matches_text(kind.name()));
-                Mask::from_test(rows, |row| holds[columns.kinds()[row] as usize])
+fn all(parts: &[Expr], columns: &Columns) -> Mask {
+    let mut tests: Vec<RowTest<'_>> = parts
+        .iter()
+        .map(|part| match part {
+            Expr::Term(term) => RowTest::new(term, columns),
+            other => RowTest::Known(evaluate(other, columns)),
+        })
+        .collect();
+    tests.sort_by_key(|test| test.expected_rows(columns));
+    let mut tests = tests.into_iter();
+    let Some(first) = tests.next() else { return Mask::every(columns.rows()) };
+    tests.fold(first.mask(columns), |mask, test| test.narrow(mask, columns))
+}
+
+/// A term made ready for these columns.
+enum RowTest<'a> {
+    Nothing,
+    Codes(CodeTest<'a>),
+    Kinds([bool; EventType::ALL.len()]),
+    Known(Mask),
+}
+
+impl<'a> RowTest<'a> {
+    fn new(term: &Term, columns: &'a Columns) -> RowTest<'a> {
+        let test = |column: &'a Column| CodeTest::new(column, |value| term.test.matches(value));
+        match &term.facet {
+            Facet::AnyText => {
+                let found = TEXT_FACETS.iter().filter_map(|path| columns.attribute(path)).map(test);
+                let rows = columns.rows();
+                RowTest::Known(found.fold(Mask::none(rows), |mask, test| mask.or(&test.mask(rows))))
             }
-            "id" => Mask::from_test(rows, |row| term.test.matches_text(&columns.ids()[row])),
-            "ts" | "timestamp" | "date" => {
-                Mask::from_test(rows, |row| test_instant(term, columns.ts_us()[row]))
-            }
-            path => match columns.attribute(path) {
-                Some(column) => test_column(term, column, rows),
-                None => Mask::none(rows),
+            Facet::Path(path) => match path.as_str() {
+                "type" => RowTest::Kinds(EventType::ALL.map(|kind| term.test.matches_text(kind.name()))),
+                "id" => {
+                    let holds = |row: usize| term.test.matches_text(&columns.ids()[row]);
+                    RowTest::Known(Mask::from_test(columns.rows(), holds))
+                }
+                "ts" | "timestamp" | "date" => {
+                    let holds = |row: usize| test_instant(term, columns.ts_us()[row]);
+                    RowTest::Known(Mask::from_test(columns.rows(), holds))
+                }
+                path => match columns.attribute(path).map(test) {
+                    Some(test) if test.rows() > 0 => RowTest::Codes(test),
+                    _ => RowTest::Nothing,
+                },
             },
-        },
+        }
+    }
+
+    fn expected_rows(&self, columns: &Columns) -> usize {
+        match self {
+            RowTest::Nothing => 0,
+            RowTest::Codes(test) => test.rows(),
+            RowTest::Kinds(_) => columns.rows(),
+            RowTest::Known(mask) => mask.count(),
+        }
+    }
+
+    fn mask(self, columns: &Columns) -> Mask {
+        match self {
+            RowTest::Nothing => Mask::none(columns.rows()),
+            RowTest::Codes(test) => test.mask(columns.rows()),
+            RowTest::Kinds(holds) => {
+                Mask::from_test(columns.rows(), |row| holds[columns.kinds()[row] as usize])
+            }
+            RowTest::Known(mask) => mask,
+        }
+    }
+
+    /// The rows of `mask` that pass.
+    fn narrow(self, mut mask: Mask, columns: &Columns) -> Mask {
+        match self {
+            RowTest::Nothing => Mask::none(columns.rows()),
+            RowTest::Codes(test) => {
+                mask.retain(|row| test.holds(row));
+                mask
+            }
+            RowTest::Kinds(holds) => {
+                mask.retain(|row| holds[columns.kinds()[row] as usize]);
+                mask
+            }
+            RowTest::Known(other) => mask.and(&other),
+        }
     }
 }
 
@@ -144,43 +129,10 @@ fn test_instant(term: &Term, ts_us: i64) -> bool {
     }
 }
 
-fn test_column(term: &Term, column: &Column, rows: usize) -> Mask {
-    let holds = table(column, |value| term.test.matches(value));
-    if !holds.contains(&true) {
-        return Mask::none(rows);
-    }
-    match column.codes() {
-        Codes::U8(codes) => Mask::from_test(rows, |row| holds[usize::from(codes[row])]),
-        Codes::U16(codes) => Mask::from_test(rows, |row| holds[usize::from(codes[row])]),
-        Codes::U32(codes) => Mask::from_test(rows, |row| holds[codes[row] as usize]),
-    }
-}
-
-/// A test of every code: `false` for the missing value, then each value of the dictionary.
-pub(crate) fn table(column: &Column, test: impl Fn(&whodid_model::Value) -> bool) -> Vec<bool> {
-    std::iter::once(false).chain(column.dictionary().iter().map(test)).collect()
+/// The rows whose value in `column` passes.
+pub(crate) fn matching_values(column: Option<&Column>, rows: usize, holds: impl Fn(&Value) -> bool) -> Mask {
+    column.map_or_else(|| Mask::none(rows), |column| CodeTest::new(column, holds).mask(rows))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Mask;
-
-    #[test]
-    fn ones_are_the_set_rows_of_the_range() {
-        for rows in [0, 1, 63, 64, 65, 200] {
-            let mask = Mask::from_test(rows, |row| row % 3 == 0);
-            for (start, end) in [(0, rows), (1, rows), (rows / 2, rows), (rows / 3, rows / 2)] {
-                if start <= end {
-                    let expected: Vec<usize> = (start..end).filter(|row| row % 3 == 0).collect();
-                    assert_eq!(
-                        mask.ones(start..end).collect::<Vec<_>>(),
-                        expected,
-                        "{start}..{end} of {rows}"
-                    );
-                }
-            }
-            let others = mask.not().ones(0..rows).count();
-            assert_eq!(others, (0..rows).filter(|row| row % 3 != 0).count());
-        }
-    }
-}
+mod tests;

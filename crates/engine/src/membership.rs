@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
-use datafusion::logical_expr::{Extension, LogicalPlan};
 use jiff::tz::TimeZone;
 use roaring::RoaringBitmap;
 use whodid_model::{EntityKind, Instant};
@@ -14,7 +13,8 @@ use whodid_store::Snapshot;
 
 use crate::entities::{EntitySet, Population};
 use crate::error::EngineError;
-use crate::ops::membership::{MembershipNode, MembershipSpec, columns};
+use crate::ops::bucket::BucketTable;
+use crate::ops::membership::{MembershipSpec, columns};
 use crate::profile::Profile;
 use crate::run::Engine;
 use crate::stream::Streams;
@@ -93,8 +93,9 @@ impl Engine {
         snapshot: &Arc<Snapshot>,
     ) -> Result<Vec<EntitySet>, EngineError> {
         let mut sets = vec![EntitySet::empty(); spec.clauses().len()];
-        let node = MembershipNode::new(spec, snapshot.clone())?;
-        for batch in self.run(LogicalPlan::Extension(Extension { node: Arc::new(node) })).await? {
+        let table = BucketTable::new(spec, snapshot.clone());
+        let frame = self.session().read_table(Arc::new(table))?;
+        for batch in self.run(frame.into_unoptimized_plan()).await? {
             read(&batch, &mut sets)?;
         }
         Ok(sets)

@@ -2,6 +2,7 @@
 //! of `whodid-match` decide.
 
 use jiff::tz::TimeZone;
+use roaring::RoaringBitmap;
 use whodid_match as kernel;
 use whodid_model::{EntityKind, Instant, TimeRange, Value};
 use whodid_query::definition::{Aggregation, Order, Per, Performed, Resolved, Within};
@@ -110,6 +111,7 @@ struct PreparedHalf<'a> {
 
 #[derive(Default)]
 struct Scratch {
+    /// The rows of one entity that match any step.
     rows: Vec<Row>,
     ts: Vec<i64>,
     sessions: Vec<u32>,
@@ -118,20 +120,55 @@ struct Scratch {
 }
 
 impl Prepared<'_> {
-    /// Whether the clause holds for the entity with these rows.
+    /// The users of these streams for whom the clause holds, by ordinal. Only rows that match a step are looked at.
+    pub(crate) fn users(&mut self, streams: &Streams<'_>) -> RoaringBitmap {
+        let mut members = Vec::new();
+        let holds_for_nothing = self.clause.performed.holds_for_nothing();
+        for (number, half) in streams.halves.iter().enumerate() {
+            let ts_us = half.columns.ts_us();
+            for (ordinal, run) in half.runs() {
+                let first_us = ts_us[run.start as usize];
+                if run.owner.user().is_none() || first_us >= self.clause.at.0 {
+                    continue;
+                }
+                let Prepared { halves, scratch, .. } = self;
+                let hits = halves[number].union.ones(run.rows());
+                scratch.rows.clear();
+                scratch.rows.extend(hits.map(|row| Row {
+                    half: number as u32,
+                    row: row as u32,
+                    ts_us: ts_us[row],
+                }));
+                let holds = match self.scratch.rows.is_empty() {
+                    true => holds_for_nothing,
+                    false => self.decide(EntityKind::User, first_us),
+                };
+                if holds {
+                    members.push(ordinal);
+                }
+            }
+        }
+        members.into_iter().collect()
+    }
+
+    /// Whether the clause holds for the entity with these rows, of which there is at least one.
     pub(crate) fn holds(&mut self, kind: EntityKind, rows: &[Row]) -> bool {
+        let Prepared { halves, scratch, .. } = self;
+        scratch.rows.clear();
+        scratch.rows.extend(rows.iter().filter(|row| halves[row.half as usize].union.get(row.row as usize)));
+        self.decide(kind, rows.first().map_or(i64::MAX, |row| row.ts_us))
+    }
+
+    /// Decides by the rows in the scratch. `first_us` is when the entity was first seen.
+    fn decide(&mut self, kind: EntityKind, first_us: i64) -> bool {
         let clause = self.clause;
         let range = match clause.window {
             Resolved::Fixed(range) => range,
             Resolved::SinceFirstSeen(span) => {
-                let first = rows.first().map_or(clause.at, |row| Instant(row.ts_us));
+                let first = Instant(first_us);
                 TimeRange { from: first, to: first.plus(span) }.cut_at(clause.at)
             }
         };
-        self.scratch.rows.clear();
-        let halves = &self.halves;
-        let relevant = rows.iter().filter(|row| halves[row.half as usize].union.get(row.row as usize));
-        self.scratch.rows.extend(relevant);
         match &clause.performed.measure {
             Some(measure) => {
                 let observed = self.measure(measure.aggregation, range);
@@ -140,7 +177,7 @@ impl Prepared<'_> {
             None => {
                 let bounds = kernel::Bounds { from: range.from.0, to: range.to.0, at: clause.at.0 };
                 let observed = self.count(kind, bounds);
-                clause.performed.times.op.holds(observed, clause.performed.times.value)
+                clause.performed.times.holds(observed)
             }
         }
     }

@@ -5,10 +5,8 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SessionConfig, SessionContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, displayable};
-use std::sync::Arc;
 
 use crate::error::EngineError;
-use crate::ops::planner::WhodidPlanner;
 
 /// Plans and runs questions. Cheap to clone.
 #[derive(Clone)]
@@ -20,11 +18,7 @@ impl Engine {
     /// `partitions` is how many buckets are worked on at the same time, usually the number of cores.
     pub fn new(partitions: usize) -> Engine {
         let config = SessionConfig::new().with_target_partitions(partitions.max(1));
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_default_features()
-            .with_query_planner(Arc::new(WhodidPlanner))
-            .build();
+        let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
         Engine { session: SessionContext::new_with_state(state) }
     }
 

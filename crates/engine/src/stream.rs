@@ -38,6 +38,10 @@ impl<'a> Streams<'a> {
         self.halves.iter().filter_map(first_of).min().map_or(self.at, |first| self.at.min(Instant(first)))
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.halves.iter().map(|half| half.columns.rows()).sum()
+    }
+
     pub(crate) fn columns(&self, row: &Row) -> &'a Columns {
         self.halves[row.half as usize].columns
     }

@@ -10,8 +10,10 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use prost::Message;
 use whodid_store::Snapshot;
 
-use super::membership::{MembershipExec, MembershipSpec};
-use super::scan::{EventsExec, ScanSpec};
+use super::bucket::{BucketExec, BucketWork};
+use super::grouped::GroupedSpec;
+use super::membership::MembershipSpec;
+use super::scan::ScanSpec;
 use crate::error::EngineError;
 
 /// Encodes and decodes every operator of ours.
@@ -24,6 +26,13 @@ impl WhodidCodec {
     pub fn new(snapshot: Arc<Snapshot>) -> WhodidCodec {
         WhodidCodec { snapshot }
     }
+
+    fn exec<W: BucketWork>(&self, work: W, message: &OperatorMessage) -> Result<Arc<dyn ExecutionPlan>> {
+        let projection =
+            message.projected.then(|| message.projection.iter().map(|column| *column as usize).collect());
+        let partitions = message.partitions as usize;
+        Ok(Arc::new(BucketExec::new(Arc::new(work), self.snapshot.clone(), partitions, projection)?))
+    }
 }
 
 impl fmt::Debug for WhodidCodec {
@@ -32,20 +41,35 @@ impl fmt::Debug for WhodidCodec {
     }
 }
 
+/// An operator in transit.
 #[derive(Clone, PartialEq, Message)]
-struct OperatorMessage {
+pub(crate) struct OperatorMessage {
     #[prost(string, tag = "1")]
-    operator: String,
+    pub(crate) operator: String,
     #[prost(string, tag = "2")]
-    spec: String,
+    pub(crate) spec: String,
     #[prost(bytes = "vec", repeated, tag = "3")]
-    bitmaps: Vec<Vec<u8>>,
+    pub(crate) bitmaps: Vec<Vec<u8>>,
     #[prost(uint32, tag = "4")]
-    partitions: u32,
+    pub(crate) partitions: u32,
+    #[prost(bool, tag = "5")]
+    pub(crate) projected: bool,
+    #[prost(uint32, repeated, tag = "6")]
+    pub(crate) projection: Vec<u32>,
 }
 
-const MEMBERSHIP: &str = "membership";
-const EVENTS: &str = "events";
+/// The message of `node` if it does this work.
+fn message_of<W: BucketWork>(node: &dyn ExecutionPlan) -> Result<Option<OperatorMessage>> {
+    let Some(exec) = node.downcast_ref::<BucketExec<W>>() else { return Ok(None) };
+    let projection = exec.projection.as_deref().unwrap_or_default();
+    Ok(Some(OperatorMessage {
+        operator: W::NAME.to_string(),
+        partitions: exec.partitions as u32,
+        projected: exec.projection.is_some(),
+        projection: projection.iter().map(|column| *column as u32).collect(),
+        ..exec.work.to_message()?
+    }))
+}
 
 impl PhysicalExtensionCodec for WhodidCodec {
     fn try_decode(
@@ -56,16 +80,11 @@ impl PhysicalExtensionCodec for WhodidCodec {
         _: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let message = OperatorMessage::decode(bytes).map_err(|e| DataFusionError::External(Box::new(e)))?;
-        let (snapshot, partitions) = (self.snapshot.clone(), message.partitions as usize);
+        let (spec, bitmaps) = (&message.spec, &message.bitmaps);
         match message.operator.as_str() {
-            MEMBERSHIP => {
-                let spec = MembershipSpec::from_text(&message.spec)?;
-                Ok(Arc::new(MembershipExec::new(Arc::new(spec), snapshot, partitions)))
-            }
-            EVENTS => {
-                let spec = ScanSpec::from_parts(&message.spec, &message.bitmaps)?;
-                Ok(Arc::new(EventsExec::new(Arc::new(spec), snapshot, partitions)))
-            }
+            MembershipSpec::NAME => self.exec(MembershipSpec::from_text(spec)?, &message),
+            ScanSpec::NAME => self.exec(ScanSpec::from_parts(spec, bitmaps)?, &message),
+            GroupedSpec::NAME => self.exec(GroupedSpec::from_parts(spec, bitmaps)?, &message),
             other => Err(EngineError::codec(format!("no operator is called `{other}`")).into()),
         }
     }
@@ -76,24 +95,15 @@ impl PhysicalExtensionCodec for WhodidCodec {
         bytes: &mut Vec<u8>,
         _: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        let message = if let Some(exec) = node.downcast_ref::<MembershipExec>() {
-            OperatorMessage {
-                operator: MEMBERSHIP.to_string(),
-                spec: exec.spec.to_text(),
-                bitmaps: Vec::new(),
-                partitions: exec.partitions() as u32,
-            }
-        } else if let Some(exec) = node.downcast_ref::<EventsExec>() {
-            let (spec, bitmaps) = exec.spec.to_parts()?;
-            OperatorMessage {
-                operator: EVENTS.to_string(),
-                spec,
-                bitmaps,
-                partitions: exec.partitions() as u32,
-            }
-        } else {
-            return Err(EngineError::codec(format!("{} is not an operator of ours", node.name())).into());
-        };
-        message.encode(bytes).map_err(|e| DataFusionError::External(Box::new(e)))
+        let node = node.as_ref();
+        let mut message = message_of::<MembershipSpec>(node)?;
+        if message.is_none() {
+            message = message_of::<ScanSpec>(node)?;
+        }
+        if message.is_none() {
+            message = message_of::<GroupedSpec>(node)?;
+        }
+        let unknown = || EngineError::codec(format!("{} is not an operator of ours", node.name()));
+        message.ok_or_else(unknown)?.encode(bytes).map_err(|e| DataFusionError::External(Box::new(e)))
     }
 }

@@ -1,10 +1,191 @@
 //! Events as a table for everything that DataFusion does by itself: the rows that pass a search query, a time range and
 //! an audience, with the columns that a question asks for.
 
-mod physical;
-mod spec;
-mod table;
+use std::sync::Arc;
 
-pub(crate) use physical::EventsExec;
-pub use spec::{ScanColumn, ScanSpec};
-pub(crate) use table::EventsTable;
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    UInt32Array,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use serde_json::json;
+use whodid_model::{EventType, Instant, TimeRange, Value};
+use whodid_query::search::{self, Dialect, Query};
+use whodid_store::{Columns, Half, Run, Snapshot};
+
+use super::bucket::{BucketWork, Worked};
+use super::codec::OperatorMessage;
+use crate::audience::Audience;
+use crate::error::EngineError;
+use crate::mask::{Mask, matching};
+
+/// One column of a scan. Its name in the schema is [`ScanColumn::name`].
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum ScanColumn {
+    /// The instant, microseconds since 1970.
+    Ts,
+    /// An attribute as text, or one of the event's own members `type` and `id`.
+    Text(String),
+    /// An attribute's numbers; null where the value is not a number.
+    Number(String),
+}
+
+impl ScanColumn {
+    pub fn name(&self) -> String {
+        match self {
+            ScanColumn::Ts => "ts".to_string(),
+            ScanColumn::Text(path) => format!("text:{path}"),
+            ScanColumn::Number(path) => format!("number:{path}"),
+        }
+    }
+
+    fn data_type(&self) -> DataType {
+        match self {
+            ScanColumn::Ts => DataType::Int64,
+            ScanColumn::Text(_) => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
+            ScanColumn::Number(_) => DataType::Float64,
+        }
+    }
+}
+
+/// Which events, and what of them.
+#[derive(Clone, Debug)]
+pub struct ScanSpec {
+    pub query: Query,
+    /// Already cut at the evaluation instant.
+    pub range: TimeRange,
+    pub columns: Vec<ScanColumn>,
+    /// Only events of these users and accounts.
+    pub audience: Option<Audience>,
+}
+
+impl ScanSpec {
+    /// The words of the specification and the bitmaps that they speak of.
+    pub(crate) fn to_parts(&self) -> Result<(String, Vec<Vec<u8>>), EngineError> {
+        let mut bitmaps = Vec::new();
+        let audience = self.audience.as_ref().map(|audience| audience.to_parts(&mut bitmaps)).transpose()?;
+        let text = json!({
+            "query": self.query.text,
+            "from_us": self.range.from.0,
+            "to_us": self.range.to.0,
+            "columns": self.columns,
+            "audience": audience,
+        });
+        Ok((text.to_string(), bitmaps))
+    }
+
+    pub(crate) fn from_parts(text: &str, bitmaps: &[Vec<u8>]) -> Result<ScanSpec, EngineError> {
+        let json: serde_json::Value = serde_json::from_str(text).map_err(EngineError::codec)?;
+        let instant = |name: &str| {
+            json[name].as_i64().map(Instant).ok_or_else(|| EngineError::codec(format!("no {name}")))
+        };
+        let query = json["query"].as_str().unwrap_or_default();
+        let audience = match &json["audience"] {
+            serde_json::Value::Null => None,
+            words => Some(Audience::from_parts(words, bitmaps)?),
+        };
+        Ok(ScanSpec {
+            query: search::parse(query, Dialect::Event).map_err(EngineError::codec)?,
+            range: TimeRange { from: instant("from_us")?, to: instant("to_us")? },
+            columns: serde_json::from_value(json["columns"].clone()).map_err(EngineError::codec)?,
+            audience,
+        })
+    }
+}
+
+impl BucketWork for ScanSpec {
+    const NAME: &'static str = "EventsExec";
+
+    fn schema(&self) -> SchemaRef {
+        let field =
+            |column: &ScanColumn| Field::new(column.name(), column.data_type(), *column != ScanColumn::Ts);
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
+    }
+
+    fn describe(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(ScanColumn::name).collect();
+        let audience = if self.audience.is_some() { " within an audience" } else { "" };
+        format!("query={} columns=[{}]{audience}", self.query, columns.join(", "))
+    }
+
+    /// One batch for each half of the bucket.
+    fn work(&self, snapshot: &Snapshot, bucket: usize) -> Result<Worked, EngineError> {
+        let mut worked = Worked { batches: Vec::new(), rows_scanned: 0 };
+        for half in snapshot.buckets()[bucket].halves() {
+            worked.rows_scanned += half.columns.rows();
+            let rows = self.matching_rows(half, bucket);
+            let array = |column: &ScanColumn| array(column, half.columns, &rows);
+            let arrays: Vec<ArrayRef> = self.columns.iter().map(array).collect::<Result<_, _>>()?;
+            let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+            worked.batches.push(RecordBatch::try_new_with_options(self.schema(), arrays, &options)?);
+        }
+        Ok(worked)
+    }
+
+    fn to_message(&self) -> Result<OperatorMessage, EngineError> {
+        let (spec, bitmaps) = self.to_parts()?;
+        Ok(OperatorMessage { spec, bitmaps, ..OperatorMessage::default() })
+    }
+}
+
+impl ScanSpec {
+    /// The rows of a half that pass the query and the audience, before the time range.
+    pub(crate) fn mask(&self, half: Half<'_>, bucket: usize) -> Mask {
+        let mask = matching(&self.query, half.columns);
+        match &self.audience {
+            Some(audience) => mask.and(&audience.mask(half, bucket)),
+            None => mask,
+        }
+    }
+
+    /// The rows of a run that lie in the time range.
+    pub(crate) fn rows_in_range(&self, columns: &Columns, run: &Run) -> std::ops::Range<usize> {
+        let rows = run.rows();
+        let times = &columns.ts_us()[rows.clone()];
+        let first = rows.start + times.partition_point(|ts| *ts < self.range.from.0);
+        let end = rows.start + times.partition_point(|ts| *ts < self.range.to.0);
+        first..end.max(first)
+    }
+
+    fn matching_rows(&self, half: Half<'_>, bucket: usize) -> Vec<usize> {
+        let mask = self.mask(half, bucket);
+        half.runs().flat_map(|(_, run)| mask.ones(self.rows_in_range(half.columns, run))).collect()
+    }
+}
+
+fn array(column: &ScanColumn, columns: &Columns, rows: &[usize]) -> Result<ArrayRef, EngineError> {
+    Ok(match column {
+        ScanColumn::Ts => {
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| columns.ts_us()[*row])))
+        }
+        ScanColumn::Number(path) => {
+            let attribute = columns.attribute(path);
+            let number = |row: &usize| attribute?.value(*row)?.as_number();
+            Arc::new(Float64Array::from_iter(rows.iter().map(number)))
+        }
+        ScanColumn::Text(path) => text_array(path, columns, rows)?,
+    })
+}
+
+fn text_array(path: &str, columns: &Columns, rows: &[usize]) -> Result<ArrayRef, EngineError> {
+    let (keys, values): (UInt32Array, StringArray) = match path {
+        "type" => {
+            let keys = rows.iter().map(|row| columns.kinds()[*row] as u32);
+            let names = EventType::ALL.map(EventType::name);
+            (UInt32Array::from_iter_values(keys), StringArray::from_iter_values(names))
+        }
+        "id" => {
+            let values = StringArray::from_iter_values(rows.iter().map(|row| &columns.ids()[*row]));
+            (UInt32Array::from_iter_values(0..rows.len() as u32), values)
+        }
+        path => match columns.attribute(path) {
+            None => (UInt32Array::new_null(rows.len()), StringArray::new_null(0)),
+            Some(column) => {
+                let key = |row: &usize| column.codes().get(*row).checked_sub(1);
+                let texts = StringArray::from_iter_values(column.dictionary().iter().map(Value::as_text));
+                (UInt32Array::from_iter(rows.iter().map(key)), texts)
+            }
+        },
+    };
+    Ok(Arc::new(DictionaryArray::try_new(keys, Arc::new(values))?))
+}

@@ -15,8 +15,9 @@ use whodid_query::definition::{Condition, Definition};
 use whodid_query::search::{Dialect, parse};
 use whodid_store::Snapshot;
 
-use crate::ops::membership::{MembershipExec, MembershipSpec};
-use crate::ops::scan::EventsExec;
+use crate::ops::bucket::{BucketExec, BucketWork};
+use crate::ops::grouped::GroupedSpec;
+use crate::ops::membership::MembershipSpec;
 use crate::{Audience, Population, ScanColumn, ScanSpec, WhodidCodec};
 
 fn snapshot() -> Arc<Snapshot> {
@@ -39,7 +40,10 @@ fn at() -> Instant {
     Instant::parse("2026-11-02").unwrap()
 }
 
-fn check(plan: Arc<dyn ExecutionPlan>, snapshot: Arc<Snapshot>) {
+fn check<W: BucketWork>(work: W, projection: Option<Vec<usize>>) {
+    let snapshot = snapshot();
+    let plan = BucketExec::new(Arc::new(work), snapshot.clone(), 3, projection).unwrap();
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(plan);
     let context = SessionContext::new();
     let codec = WhodidCodec::new(snapshot);
     let bytes = physical_plan_to_bytes_with_extension_codec(plan.clone(), &codec).unwrap();
@@ -64,9 +68,7 @@ fn membership_plans_travel() {
     let Condition::All(clauses) = definition.condition else { unreachable!("as written above") };
     for kind in [EntityKind::User, EntityKind::Account] {
         let zone = TimeZone::get("America/Sao_Paulo").unwrap();
-        let spec = MembershipSpec::new(kind, at(), zone, clauses.clone());
-        let snapshot = snapshot();
-        check(Arc::new(MembershipExec::new(Arc::new(spec), snapshot.clone(), 3)), snapshot);
+        check(MembershipSpec::new(kind, at(), zone, clauses.clone()), None);
     }
 }
 
@@ -95,5 +97,8 @@ fn scans_travel_with_their_audience() {
         ],
         audience: Some(audience),
     };
-    check(Arc::new(EventsExec::new(Arc::new(spec), snapshot.clone(), 2)), snapshot);
+    check(spec.clone(), None);
+    check(spec.clone(), Some(vec![3, 1]));
+    let facets = vec![ScanColumn::Text("type".to_string()), ScanColumn::Text("view.name".to_string())];
+    check(GroupedSpec { scan: ScanSpec { columns: facets, ..spec } }, None);
 }

@@ -2,7 +2,7 @@
 
 use whodid_model::Value;
 
-use super::column::{Codes, Column, order};
+use super::column::{Column, order};
 use super::{Columns, Run};
 
 /// A run of one of the sources.
@@ -60,14 +60,14 @@ impl Columns {
 fn gather(sources: &[&Columns], chosen: &[Chosen], path: &str, rows: usize) -> Option<Column> {
     let columns: Vec<Option<&Column>> = sources.iter().map(|source| source.attribute(path)).collect();
     let mut used: Vec<Vec<bool>> =
-        columns.iter().map(|column| vec![false; column.map_or(0, |c| c.dictionary.len() + 1)]).collect();
+        columns.iter().map(|column| vec![false; column.map_or(0, |c| c.dictionary().len() + 1)]).collect();
     for_each_code(sources, &columns, chosen, |source, code| used[source][code as usize] = true);
 
     let mut values: Vec<(&Value, usize, usize)> = Vec::new();
     for (source, column) in columns.iter().enumerate() {
         let Some(column) = column else { continue };
         let codes = (1..used[source].len()).filter(|code| used[source][*code]);
-        values.extend(codes.map(|code| (&column.dictionary[code - 1], source, code)));
+        values.extend(codes.map(|code| (&column.dictionary()[code - 1], source, code)));
     }
     if values.is_empty() {
         return None;
@@ -86,11 +86,13 @@ fn gather(sources: &[&Columns], chosen: &[Chosen], path: &str, rows: usize) -> O
     for c in chosen {
         let run = sources[c.source].runs[c.run].rows();
         match columns[c.source] {
-            Some(column) => codes.extend(run.map(|row| new_codes[c.source][column.codes.get(row) as usize])),
+            Some(column) => {
+                codes.extend(run.map(|row| new_codes[c.source][column.codes().get(row) as usize]))
+            }
             None => codes.resize(codes.len() + run.len(), 0),
         }
     }
-    Some(Column { codes: Codes::narrow(codes, dictionary.len()), dictionary })
+    Some(Column::new(codes, dictionary))
 }
 
 fn for_each_code(
@@ -102,7 +104,7 @@ fn for_each_code(
     for c in chosen {
         if let Some(column) = columns[c.source] {
             for row in sources[c.source].runs[c.run].rows() {
-                visit(c.source, column.codes.get(row));
+                visit(c.source, column.codes().get(row));
             }
         }
     }

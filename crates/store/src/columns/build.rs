@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use whodid_model::event::paths;
 use whodid_model::{Event, UserKey, Value};
 
-use super::column::{Codes, Column, order};
+use super::column::{Column, order};
 use super::{Columns, Run};
 use crate::owner::Owner;
 
@@ -88,7 +88,7 @@ impl ColumnBuilder {
             *code = sorted_code[*code as usize];
         }
         let dictionary: Vec<Value> = values.into_iter().map(|(value, _)| value).collect();
-        Column { codes: Codes::narrow(self.codes, dictionary.len()), dictionary }
+        Column::new(self.codes, dictionary)
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Codes {
 
 impl Codes {
     /// As narrow as the largest code allows.
-    pub(super) fn narrow(codes: Vec<u32>, largest: usize) -> Codes {
+    fn narrow(codes: Vec<u32>, largest: usize) -> Codes {
         if largest <= usize::from(u8::MAX) {
             Codes::U8(codes.into_iter().map(|code| code as u8).collect())
         } else if largest <= usize::from(u16::MAX) {
@@ -44,11 +44,26 @@ impl Codes {
 /// Codes order as the values do: see [`order`].
 #[derive(Clone, Debug)]
 pub struct Column {
-    pub(super) codes: Codes,
-    pub(super) dictionary: Vec<Value>,
+    codes: Codes,
+    dictionary: Vec<Value>,
+    counts: Vec<u32>,
 }
 
 impl Column {
+    /// `dictionary` has to be sorted by [`order`]; every code is at most its length.
+    pub(super) fn new(codes: Vec<u32>, dictionary: Vec<Value>) -> Column {
+        let mut counts = vec![0; dictionary.len() + 1];
+        for code in &codes {
+            counts[*code as usize] += 1;
+        }
+        Column { codes: Codes::narrow(codes, dictionary.len()), dictionary, counts }
+    }
+
+    /// How many rows have each code, code 0 first.
+    pub fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
     pub fn codes(&self) -> &Codes {
         &self.codes
     }
@@ -78,7 +93,7 @@ impl Column {
                     }
             })
             .sum();
-        self.codes.bytes() + values
+        self.codes.bytes() + 4 * self.counts.len() + values
     }
 }
 
