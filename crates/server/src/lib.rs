@@ -1,1 +1,24 @@
-//! The one binary: HTTP, the command line, configuration.
+//! The one binary: configuration, HTTP, the command line.
+//!
+//! Reading order: [`config`] (what it is told), [`services`] (what a request may use), [`problem`] (what went wrong as
+//! a status and a body), [`auth`] and [`client_address`] (who asks), [`envelope`] (the shape of requests and answers),
+//! [`routes`] (all paths), [`start`] (a running server), [`demo`] (a made-up shop), [`cli`].
+
+mod auth;
+pub mod cli;
+mod client_address;
+mod config;
+mod demo;
+mod envelope;
+mod problem;
+mod routes;
+mod services;
+mod start;
+
+pub use config::{Config, ConfigError, ServeFlags};
+pub use start::{Server, StartError, system_clock};
+
+/// The API's description as served at `/api/openapi.json`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::openapi()
+}

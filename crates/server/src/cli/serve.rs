@@ -1,0 +1,14 @@
+//! `whodid serve`.
+
+use super::Done;
+use crate::config::ServeFlags;
+use crate::start::{Server, asked_to_stop, system_clock};
+
+pub(super) async fn run(flags: ServeFlags) -> Done {
+    let config = flags.settle()?;
+    let server = Server::start(&config, system_clock()).await?;
+    eprintln!("Listening on {}, data in {}", server.url(), config.data.display());
+    asked_to_stop().await;
+    eprintln!("Stopping");
+    Ok(server.stop().await?)
+}

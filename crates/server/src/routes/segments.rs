@@ -1,0 +1,453 @@
+//! Segments: ask without saving, save, change, and see who is in them.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use whodid_insights::catalogue::{PageRequest, SegmentVersion};
+use whodid_insights::{MembersRequest, NewSegment, Note, Preview, Segment, SegmentChange};
+use whodid_model::{EntityKind, Instant};
+use whodid_query::definition::Definition;
+
+use crate::auth::{MayRead, MayWrite};
+use crate::envelope::{
+    ATTRIBUTES, Answer, AnswerMeta, Envelope, JsonBody, ListMeta, Many, One, PageMeta, Parameters, Resource,
+};
+use crate::problem::Problem;
+use crate::services::Services;
+
+const TYPE: &str = "segment";
+const PREVIEW_TYPE: &str = "segment_preview";
+const SAMPLE_SIZE: usize = 20;
+const PAGE_DEFAULT: usize = 100;
+
+pub(super) fn routes() -> OpenApiRouter<Services> {
+    OpenApiRouter::new()
+        .routes(routes!(preview))
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(restore))
+        .routes(routes!(versions))
+        .routes(routes!(members))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PreviewQuestion {
+    #[schema(value_type = Object)]
+    definition: Value,
+    /// The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Instant>,
+    /// How many ids to show, 20 if absent.
+    sample_size: Option<usize>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct PreviewAnswer {
+    count: u64,
+    /// All known entities of the kind.
+    population: u64,
+    /// Each clause by itself, in document order.
+    clauses: Vec<ClauseAnswer>,
+    /// Some members' ids.
+    sample: Vec<String>,
+    /// The definition in words.
+    echo: String,
+    /// What is allowed and hardly meant.
+    warnings: Vec<NoteAnswer>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ClauseAnswer {
+    /// JSON pointer into the definition.
+    pointer: String,
+    count: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct NoteAnswer {
+    /// JSON pointer into the definition.
+    pointer: String,
+    message: String,
+}
+
+impl From<Note> for NoteAnswer {
+    fn from(note: Note) -> NoteAnswer {
+        NoteAnswer { pointer: note.pointer, message: note.message }
+    }
+}
+
+impl From<Preview> for PreviewAnswer {
+    fn from(preview: Preview) -> PreviewAnswer {
+        let clauses = preview.clauses.into_iter();
+        PreviewAnswer {
+            count: preview.count,
+            population: preview.population,
+            clauses: clauses
+                .map(|clause| ClauseAnswer { pointer: clause.pointer, count: clause.count })
+                .collect(),
+            sample: preview.sample,
+            echo: preview.echo,
+            warnings: preview.warnings.into_iter().map(NoteAnswer::from).collect(),
+        }
+    }
+}
+
+/// Counts who is in a definition, without saving it.
+#[utoipa::path(
+    post, path = "/segments/preview", tag = "Segments", request_body = Envelope<PreviewQuestion>,
+    responses((status = 200, body = One<PreviewAnswer, AnswerMeta>))
+)]
+async fn preview(
+    _: MayRead,
+    State(services): State<Services>,
+    JsonBody(body): JsonBody<Envelope<PreviewQuestion>>,
+) -> Answer<One<PreviewAnswer, AnswerMeta>> {
+    let question = body.attributes(PREVIEW_TYPE)?;
+    let definition = read_definition(&question.definition)?;
+    let sample_size = question.sample_size.unwrap_or(SAMPLE_SIZE);
+    let preview = services
+        .insights
+        .preview(&definition, question.at, sample_size)
+        .await
+        .map_err(|error| Problem::from(error).within(&definition_pointer()))?;
+    let meta = AnswerMeta::from(preview.meta.clone());
+    let data = Resource { id: PREVIEW_TYPE.to_string(), kind: PREVIEW_TYPE, attributes: preview.into() };
+    Ok(Json(One { data, meta }))
+}
+
+fn definition_pointer() -> String {
+    format!("{ATTRIBUTES}/definition")
+}
+
+fn read_definition(json: &Value) -> Result<Definition, Problem> {
+    Definition::from_json(json).map_err(|error| Problem::from(error).within(&definition_pointer()))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SegmentDraft {
+    name: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[schema(value_type = Object)]
+    definition: Value,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SegmentPatch {
+    name: Option<String>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    #[schema(value_type = Option<Object>)]
+    definition: Option<Value>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SegmentAttributes {
+    name: String,
+    description: String,
+    tags: Vec<String>,
+    kind: &'static str,
+    #[schema(value_type = String, example = "user")]
+    entity: EntityKind,
+    #[schema(value_type = Object)]
+    definition: Value,
+    /// One more with every change.
+    version: i64,
+    size: u64,
+    #[schema(value_type = String, format = DateTime)]
+    size_as_of: Instant,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Instant,
+    #[schema(value_type = String, format = DateTime)]
+    modified_at: Instant,
+    /// The definition in words.
+    echo: String,
+    /// What refers to it.
+    used_in: Vec<UsedIn>,
+    warnings: Vec<NoteAnswer>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct UsedIn {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: String,
+    name: String,
+}
+
+fn resource(segment: Segment) -> Resource<SegmentAttributes> {
+    let used_in = segment.used_in.into_iter();
+    let attributes = SegmentAttributes {
+        name: segment.name,
+        description: segment.description,
+        tags: segment.tags,
+        kind: segment.kind,
+        entity: segment.entity,
+        definition: segment.definition,
+        version: segment.version,
+        size: segment.size,
+        size_as_of: segment.size_as_of,
+        created_at: segment.created_at,
+        modified_at: segment.modified_at,
+        echo: segment.echo,
+        used_in: used_in.map(|user| UsedIn { kind: user.kind, id: user.id, name: user.name }).collect(),
+        warnings: segment.warnings.into_iter().map(NoteAnswer::from).collect(),
+    };
+    Resource { id: segment.id, kind: TYPE, attributes }
+}
+
+fn answer(segment: Segment) -> Json<One<SegmentAttributes, AnswerMeta>> {
+    let meta = AnswerMeta::from(segment.meta.clone());
+    Json(One { data: resource(segment), meta })
+}
+
+/// Saves a definition under a name.
+#[utoipa::path(
+    post, path = "/segments", tag = "Segments", request_body = Envelope<SegmentDraft>,
+    responses((status = 201, body = One<SegmentAttributes, AnswerMeta>))
+)]
+async fn create(
+    _: MayWrite,
+    State(services): State<Services>,
+    JsonBody(body): JsonBody<Envelope<SegmentDraft>>,
+) -> Result<(StatusCode, Json<One<SegmentAttributes, AnswerMeta>>), Problem> {
+    let SegmentDraft { name, description, tags, definition } = body.attributes(TYPE)?;
+    let new = NewSegment { name, description, tags, definition: read_definition(&definition)? };
+    let segment = services
+        .insights
+        .create_segment(new)
+        .await
+        .map_err(|error| Problem::from(error).within(ATTRIBUTES))?;
+    Ok((StatusCode::CREATED, answer(segment)))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListParameters {
+    /// Only those that hold this text in name, description or a tag.
+    #[serde(rename = "filter[q]")]
+    search: Option<String>,
+    /// `meta.page.next` of the page before.
+    #[serde(rename = "page[cursor]")]
+    cursor: Option<String>,
+    /// How many at most.
+    #[serde(rename = "page[limit]")]
+    limit: Option<usize>,
+}
+
+/// Lists segments in order of creation.
+#[utoipa::path(
+    get, path = "/segments", tag = "Segments", params(ListParameters),
+    responses((status = 200, body = Many<SegmentAttributes>))
+)]
+async fn list(
+    _: MayRead,
+    State(services): State<Services>,
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Answer<Many<SegmentAttributes>> {
+    let page = PageRequest { after: parameters.cursor, limit: parameters.limit.unwrap_or(PAGE_DEFAULT) };
+    let segments = services.insights.list_segments(parameters.search.as_deref(), &page).await?;
+    let data = segments.items.into_iter().map(resource).collect();
+    Ok(Json(Many { data, meta: ListMeta { page: PageMeta { next: segments.next } } }))
+}
+
+/// One segment.
+#[utoipa::path(
+    get, path = "/segments/{id}", tag = "Segments", params(("id" = String, Path)),
+    responses((status = 200, body = One<SegmentAttributes, AnswerMeta>))
+)]
+async fn get(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Answer<One<SegmentAttributes, AnswerMeta>> {
+    Ok(answer(services.insights.segment(&id).await?))
+}
+
+/// Changes the given attributes. `If-Match: "<version>"` refuses (412) when someone else was faster.
+#[utoipa::path(
+    patch, path = "/segments/{id}", tag = "Segments", params(("id" = String, Path)),
+    request_body = Envelope<SegmentPatch>, responses((status = 200, body = One<SegmentAttributes, AnswerMeta>))
+)]
+async fn update(
+    _: MayWrite,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Envelope<SegmentPatch>>,
+) -> Answer<One<SegmentAttributes, AnswerMeta>> {
+    let patch = body.attributes(TYPE)?;
+    let change = SegmentChange {
+        name: patch.name,
+        description: patch.description,
+        tags: patch.tags,
+        definition: patch.definition.as_ref().map(read_definition).transpose()?,
+    };
+    let expected_version = expected_version(&headers)?;
+    let segment = services.insights.update_segment(&id, change, expected_version).await;
+    Ok(answer(segment.map_err(|error| Problem::from(error).within(ATTRIBUTES))?))
+}
+
+fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.trim_matches('"').parse();
+    version.map(Some).map_err(|_| Problem::invalid("If-Match has to be a version in quotes, such as \"3\""))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeleteParameters {
+    /// Delete it although others refer to it; those fail until they are changed.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Deletes a segment; it can be restored within 30 days. 409 names what refers to it.
+#[utoipa::path(
+    delete, path = "/segments/{id}", tag = "Segments", params(("id" = String, Path), DeleteParameters),
+    responses((status = 204))
+)]
+async fn delete(
+    _: MayWrite,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<DeleteParameters>,
+) -> Result<StatusCode, Problem> {
+    services.insights.delete_segment(&id, parameters.force).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings a deleted segment back.
+#[utoipa::path(
+    post, path = "/segments/{id}/restore", tag = "Segments", params(("id" = String, Path)),
+    responses((status = 200, body = One<SegmentAttributes, AnswerMeta>))
+)]
+async fn restore(
+    _: MayWrite,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Answer<One<SegmentAttributes, AnswerMeta>> {
+    Ok(answer(services.insights.restore_segment(&id).await?))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionAttributes {
+    version: i64,
+    name: String,
+    #[schema(value_type = String)]
+    entity: EntityKind,
+    #[schema(value_type = Object)]
+    definition: Value,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Instant,
+}
+
+fn version_resource(version: SegmentVersion) -> Result<Resource<VersionAttributes>, Problem> {
+    let definition = serde_json::from_str(&version.definition)
+        .map_err(|error| Problem::internal(&format!("the stored definition is not JSON: {error}")))?;
+    let attributes = VersionAttributes {
+        version: version.version,
+        name: version.name,
+        entity: version.entity,
+        definition,
+        created_at: version.created_at,
+    };
+    Ok(Resource { id: version.version.to_string(), kind: "segment_version", attributes })
+}
+
+/// How a segment was defined over time, oldest first.
+#[utoipa::path(
+    get, path = "/segments/{id}/versions", tag = "Segments", params(("id" = String, Path)),
+    responses((status = 200, body = Many<VersionAttributes>))
+)]
+async fn versions(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Answer<Many<VersionAttributes>> {
+    let versions = services.insights.segment_versions(&id).await?;
+    let data = versions.into_iter().map(version_resource).collect::<Result<_, _>>()?;
+    Ok(Json(Many { data, meta: ListMeta { page: PageMeta { next: None } } }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct MembersParameters {
+    /// The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
+    #[param(value_type = Option<String>)]
+    at: Option<Instant>,
+    /// Only ids that hold this text, whatever the case.
+    #[serde(rename = "filter[q]")]
+    search: Option<String>,
+    /// `profile`: with each member's profile.
+    include: Option<String>,
+    /// `meta.page.next` of the page before.
+    #[serde(rename = "page[cursor]")]
+    cursor: Option<String>,
+    /// How many at most.
+    #[serde(rename = "page[limit]")]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct MembersMeta {
+    /// All members that the filter accepts, on whichever page.
+    total: u64,
+    page: PageMeta,
+    #[serde(flatten)]
+    answer: AnswerMeta,
+}
+
+/// Who is in a segment, in order of id.
+#[utoipa::path(
+    get, path = "/segments/{id}/members", tag = "Segments", params(("id" = String, Path), MembersParameters),
+    responses((status = 200, body = Many<BTreeMap<String, Object>, MembersMeta>))
+)]
+async fn members(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<MembersParameters>,
+) -> Answer<Many<BTreeMap<String, Value>, MembersMeta>> {
+    let profiles = match parameters.include.as_deref() {
+        None | Some("") => false,
+        Some("profile") => true,
+        Some(other) => {
+            return Err(Problem::invalid(format!("`{other}` can't be included; write profile")).at("include"));
+        }
+    };
+    let request = MembersRequest {
+        at: parameters.at,
+        after: parameters.cursor,
+        limit: parameters.limit.unwrap_or(PAGE_DEFAULT),
+        search: parameters.search,
+        profiles,
+    };
+    let members = services.insights.members(&id, &request).await?;
+    let kind = members.entity.name();
+    let data = members.members.into_iter().map(|member| Resource {
+        id: member.id,
+        kind,
+        attributes: member.profile.into_iter().map(|(name, value)| (name, value.to_json())).collect(),
+    });
+    let page = PageMeta { next: members.next };
+    let meta = MembersMeta { total: members.total, page, answer: members.meta.into() };
+    Ok(Json(Many { data: data.collect(), meta }))
+}

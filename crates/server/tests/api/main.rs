@@ -1,0 +1,10 @@
+//! The real server in this process, over real sockets, on a folder of its own; and the real binary.
+
+mod server;
+
+mod access;
+mod command_line;
+mod description;
+mod intake;
+mod nasty;
+mod questions;
