@@ -32,7 +32,7 @@ pub use retention::{
     Grid, Member, Periods, Retention, RetentionCell, RetentionCohort, RetentionError, RetentionTable,
     Returning,
 };
-pub use witness::witness;
+pub use witness::{witness, witnesses};
 
 #[cfg(test)]
 mod tests;

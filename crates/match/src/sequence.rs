@@ -38,6 +38,7 @@ pub(crate) struct SequenceScratch {
     pools: Pools,
     tie: Tie,
     lookahead: Lookahead,
+    last: Vec<u16>,
     ended: Vec<usize>,
 }
 
@@ -49,16 +50,16 @@ pub(crate) fn visit_ends(
     scratch: &mut SequenceScratch,
     on_end: &mut impl FnMut(Events<'_>, &[usize]) -> Then,
 ) -> Then {
-    let SequenceScratch { pools, tie, lookahead, ended } = scratch;
+    let SequenceScratch { pools, tie, lookahead, last, ended } = scratch;
     let (from, to) = (bounds.from, bounds.to);
     match &plan.automaton {
         Some(automaton) => {
             let reach = automaton.reach();
-            Walk { plan, events, from, to, reach, tie, lookahead, ended }.stretches(on_end)
+            Walk { plan, events, from, to, reach, tie, lookahead, last, ended }.stretches(on_end)
         }
         None => {
             let reach = pools.of(plan);
-            Walk { plan, events, from, to, reach, tie, lookahead, ended }.stretches(on_end)
+            Walk { plan, events, from, to, reach, tie, lookahead, last, ended }.stretches(on_end)
         }
     }
 }
@@ -72,6 +73,8 @@ struct Walk<'a, R> {
     reach: R,
     tie: &'a mut Tie,
     lookahead: &'a mut Lookahead,
+    /// At an instant that events share: what can be last in a match, in order.
+    last: &'a mut Vec<u16>,
     ended: &'a mut Vec<usize>,
 }
 
@@ -171,7 +174,7 @@ impl<R: Reach> Walk<'_, R> {
         let (t, mask) = (self.events.ts[row], self.events.matches[row]);
         let start = self.start(t, stretch);
         let Some(start) = self.reach.take(self.plan, t, mask, start) else { return false };
-        if !self.is_in_scope(start, t, stretch) || !self.stays_clear(row + 1, t) {
+        if !is_in_scope(self.plan, start, t, stretch) || !self.stays_clear(row + 1, t) {
             return false;
         }
         self.ended.clear();
@@ -184,7 +187,7 @@ impl<R: Reach> Walk<'_, R> {
         let positives = &plan.positives;
         let t = self.events.ts[rows.start];
         let start = self.start(t, stretch);
-        self.tie.load(&self.events.matches[rows.clone()], positives.len());
+        self.tie.load(&self.events.matches[rows.clone()], positives);
         let (tie, reach) = (&*self.tie, &self.reach);
         let arrival = |step: usize, mask: u16| match step {
             0 => start,
@@ -196,16 +199,20 @@ impl<R: Reach> Walk<'_, R> {
             let may_leave = |mask| tie.may_leave(&positives[step].watches, mask);
             starts[step] = tie.best_start(positives, step, may_leave, arrival);
         }
+        let takes_last = |mask: u16| mask & positives[last].bit != 0;
+        self.last.clear();
+        self.last.extend(tie.distinct().filter(|mask| {
+            let may_be_last = takes_last(*mask) && tie.may_be_last(&plan.trailing, *mask);
+            let best = || tie.best_start(positives, last, |other| other == *mask, arrival);
+            may_be_last && best().is_some_and(|best| is_in_scope(plan, best, t, stretch))
+        }));
+        let is_last = |row: &usize| {
+            let mask = self.events.matches[*row];
+            let stands_for = tie.representative(mask).filter(|_| takes_last(mask));
+            stands_for.is_some_and(|mask| self.last.binary_search(&mask).is_ok())
+        };
         self.ended.clear();
-        let takes_last =
-            |mask: &u16| mask & positives[last].bit != 0 && tie.may_be_last(&plan.trailing, *mask);
-        for mask in tie.distinct().filter(takes_last) {
-            let best = tie.best_start(positives, last, |other| other == mask, arrival);
-            if best.is_some_and(|best| self.is_in_scope(best, t, stretch)) {
-                let same = |row: &usize| self.events.matches[*row] == mask;
-                self.ended.extend(rows.clone().filter(same));
-            }
-        }
+        self.ended.extend(rows.clone().filter(is_last));
         self.reach.leave(plan, t, self.tie, &starts[..last]);
         !self.ended.is_empty() && self.stays_clear(rows.end, t)
     }
@@ -216,16 +223,16 @@ impl<R: Reach> Walk<'_, R> {
         (t < stretch.starts_before).then_some(remembered)
     }
 
-    fn is_in_scope(&self, start: i64, t: i64, stretch: Stretch) -> bool {
-        let spans = match self.plan.scope {
-            Scope::Within(span_us) => start >= t.saturating_sub(span_us),
-            Scope::Entity | Scope::Session => true,
-        };
-        spans && t >= stretch.ends_from
-    }
-
     fn stays_clear(&mut self, rest: usize, t: i64) -> bool {
         self.plan.trailing.is_empty()
             || self.lookahead.is_clear(&self.plan.trailing, self.events, rest, t, self.to)
     }
+}
+
+fn is_in_scope(plan: &Plan, start: i64, t: i64, stretch: Stretch) -> bool {
+    let spans = match plan.scope {
+        Scope::Within(span_us) => start >= t.saturating_sub(span_us),
+        Scope::Entity | Scope::Session => true,
+    };
+    spans && t >= stretch.ends_from
 }

@@ -13,14 +13,16 @@ const BITS: usize = u16::BITS as usize;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tie {
-    /// Sorted; of equal ones no more than there are positive steps, since no match can take more.
+    /// Sorted, and no more than matter; see [`Tie::thin_out`].
     masks: Vec<u16>,
+    /// Stands for all events that were left out and match the last positive step.
+    spare: Option<u16>,
     /// How many events match each step, counted to 3 at most: a match accounts for two at most.
     counts: [u8; BITS],
 }
 
 impl Tie {
-    pub(crate) fn load(&mut self, masks: &[u16], positives: usize) {
+    pub(crate) fn load(&mut self, masks: &[u16], positives: &[Positive]) {
         self.counts = [0; BITS];
         for mask in masks {
             for step in ones(*mask) {
@@ -30,13 +32,35 @@ impl Tie {
         self.masks.clear();
         self.masks.extend(masks);
         self.masks.sort_unstable();
-        let mut copies = 0;
-        let mut previous = None;
+        self.spare = None;
+        if masks.len() > positives.len() {
+            self.thin_out(positives);
+        }
+    }
+
+    /// A match of n steps takes n - 1 events for the other steps, so n candidates for a step are as good as more, as
+    /// long as nothing else tells them apart: what matches a step that hardly any event matches stays.
+    fn thin_out(&mut self, positives: &[Positive]) {
+        let last = positives.last().map_or(0, |positive| positive.bit);
+        let mut kept = [0; STEPS];
         self.masks.retain(|mask| {
-            copies = if previous == Some(*mask) { copies + 1 } else { 1 };
-            previous = Some(*mask);
-            copies <= positives
+            let is_scarce = ones(*mask).any(|step| self.counts[step] < 3);
+            let mut is_needed = is_scarce;
+            for (kept, _) in kept.iter_mut().zip(positives).filter(|(_, positive)| mask & positive.bit != 0) {
+                is_needed |= *kept < positives.len();
+                *kept += 1;
+            }
+            let is_spare = !is_needed && mask & last != 0 && self.spare.is_none();
+            if is_spare {
+                self.spare = Some(*mask);
+            }
+            is_needed || is_spare
         });
+    }
+
+    /// The event among [`Tie::distinct`] that can be last in a match whenever one with these steps can.
+    pub(crate) fn representative(&self, mask: u16) -> Option<u16> {
+        if self.masks.binary_search(&mask).is_ok() { Some(mask) } else { self.spare }
     }
 
     pub(crate) fn distinct(&self) -> impl Iterator<Item = u16> {

@@ -13,7 +13,37 @@ pub fn witness(pattern: &Pattern, events: Events<'_>, bounds: Bounds) -> Option<
     find(&pattern.plan, events.before(bounds.at), bounds, &mut EndsScratch::default())
 }
 
-/// The same for `events` that end before `at`.
+/// The witnesses of the first `most` occurrences that [`crate::count`] counts, in order of their ends.
+pub fn witnesses(pattern: &Pattern, events: Events<'_>, bounds: Bounds, most: usize) -> Vec<Vec<usize>> {
+    let events = events.before(bounds.at);
+    let plan = &pattern.plan;
+    let positives = plan.positives.iter().fold(0, |bits, positive| bits | positive.bit);
+    let mut matches = events.matches.to_vec();
+    let mut scratch = EndsScratch::default();
+    let mut found = Vec::new();
+    while found.len() < most {
+        let left = Events { matches: &matches, ..events };
+        let Some(rows) = find(plan, left, bounds, &mut scratch) else { break };
+        let end = rows.iter().map(|row| events.ts[*row]).max();
+        let session = events.session[rows[0]];
+        // What may take no further part: of one step the event itself, else all up to the end, in its session if that is
+        // the scope.
+        for (row, matches) in matches.iter_mut().enumerate() {
+            let is_over = match (rows.len(), plan.scope) {
+                (1, _) => row == rows[0],
+                (_, Scope::Session) => Some(events.ts[row]) <= end && events.session[row] == session,
+                (_, Scope::Entity | Scope::Within(_)) => Some(events.ts[row]) <= end,
+            };
+            if is_over {
+                *matches &= !positives;
+            }
+        }
+        found.push(rows);
+    }
+    found
+}
+
+/// The witness among `events` that end before `at`.
 pub(crate) fn find(
     plan: &Plan,
     events: Events<'_>,

@@ -100,6 +100,19 @@ proptest! {
     }
 
     #[test]
+    fn every_occurrence_has_a_witness(Case { pattern, rows, bounds } in case()) {
+        let (ts, session, matches) = columns(&rows);
+        let events = Events { ts: &ts, session: &session, matches: &matches };
+        let found = witnesses(&pattern, events, bounds, usize::MAX);
+        prop_assert_eq!(found.len() as u64, oracle::count(&pattern, events, bounds, Per::Occurrence));
+        let first = oracle::witness(&pattern, events, bounds);
+        prop_assert_eq!(found.first(), first.as_ref());
+        let matches = oracle::matches(&pattern, events, bounds);
+        prop_assert!(found.iter().all(|rows| matches.contains(rows)));
+        prop_assert_eq!(witnesses(&pattern, events, bounds, 1).len(), found.len().min(1));
+    }
+
+    #[test]
     fn the_order_of_ties_changes_nothing(Case { pattern, rows, bounds } in case()) {
         let mut turned = rows.clone();
         turned.reverse();
