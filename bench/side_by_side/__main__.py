@@ -155,6 +155,7 @@ def _is_known(loads: list[dict], contender: str, load: dict) -> bool:
 
 
 def _keep(run: dict, measured: dict) -> None:
+    measured["cpu_ms"] = [measured["cpu_ms"]] if "cpu_ms" in measured else []
     measured["differs"] = difference(run["expected"][measured["query"]], measured["answer"])
     if measured["differs"]:
         protocol.remark(f"{measured['contender']}, {measured.get('variant', '')}: {measured['query']} differs by "
@@ -165,6 +166,7 @@ def _keep(run: dict, measured: dict) -> None:
     for earlier in run["measured"]:
         if [earlier.get(k) for k in key] == [measured.get(k) for k in key]:
             earlier["ms"] += measured["ms"]
+            earlier["cpu_ms"] += measured["cpu_ms"]
             earlier["differs"] = max(earlier["differs"], measured["differs"])
             return
     run["measured"].append(measured)

@@ -117,10 +117,10 @@ def main() -> None:
                 if arguments.cold and (table, way) != (TABLES["integer ids"], USUAL[question]):
                     continue
                 text = sql.format(table=table)
-                answer, times_ms = measure(
+                measured = measure(
                     lambda: _answer(question, _rows(database, text)), arguments.repeat, warm=not arguments.cold
                 )
-                say(query=question, variant=f"{variant}, {way}", answer=answer, ms=times_ms)
+                say(query=question, variant=f"{variant}, {way}", **measured)
 
 
 def _crowd(database: chdb.Session, clients: int) -> None:

@@ -131,10 +131,10 @@ def main() -> None:
                 if arguments.cold and way != USUAL[question]:
                     continue
                 text = sql.format(table=table, **products)
-                answer, times_ms = measure(
+                measured = measure(
                     lambda: _answer(question, database.execute(text).fetchall()), arguments.repeat, not arguments.cold
                 )
-                say(query=question, variant=f"{variant}, {way}", answer=answer, ms=times_ms)
+                say(query=question, variant=f"{variant}, {way}", **measured)
 
 
 def _crowd(database: duckdb.DuckDBPyConnection, clients: int, products: dict[str, str]) -> None:
