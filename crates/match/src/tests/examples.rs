@@ -208,6 +208,8 @@ fn days_and_sessions_are_those_of_the_last_event() {
     session("A B", Any, Entity, "A1:1 B1:2", 1);
     session("A B", Any, Entity, "A1 B1:2", 1);
     session("A B", Any, Entity, "A0 B1:2 A1:1", 2);
+    // However many events share an instant, each that can be last counts.
+    session("A B C", Ordered, Entity, "A1 A1 A1 B1 B1 B1 C1:1 C1:1 C1:1 AC1:2 BC1:3", 3);
 }
 
 #[test]
