@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`events`] (what is handed over), [`pattern`] (what is looked for), [`count`] (how often it was
 //! done), [`witness`] (by which events), [`measure`] (numbers over matching events), [`funnel`] (how far),
-//! [`retention`] (who came back), [`pathway`] (which way), [`oracle`] (the same, by brute force). `sequence`, `tie`, `trailing` and `any_order` are the kernel behind `count`.
+//! [`retention`] (who came back), [`pathway`] (which way), [`oracle`] (the same, by brute force). `sequence`, `tie`,
+//! `trailing` and `any_order` are the kernel behind `count`.
 
 pub mod count;
 pub mod events;
