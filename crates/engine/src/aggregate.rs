@@ -1,4 +1,5 @@
-//! Numbers over events, grouped: DataFusion's own aggregation above our scan.
+//! Numbers over events, grouped: DataFusion's own aggregation above our scan, or above counts by dense code where all
+//! that is asked for is events and users.
 
 use std::sync::Arc;
 
@@ -30,41 +31,43 @@ pub enum Aggregate {
     Maximum(String),
 }
 
-/// One group: its values (none where the event has no value), and the number (none where nothing was measured).
+/// One group: its values, none where the event has no value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pub values: Vec<Option<String>>,
-    pub number: Option<f64>,
+    /// One number per aggregate asked for; none where nothing was measured.
+    pub numbers: Vec<Option<f64>>,
 }
 
 impl Engine {
-    /// Computes one number for every distinct combination of `group_by` (facet paths) among the events of `scan`, whose
-    /// own columns are ignored. Without facets there is exactly one group.
+    /// Computes numbers for every distinct combination of `group_by` (facet paths) among the events of `scan`, whose own
+    /// columns are ignored. Without facets there is exactly one group.
     pub async fn aggregate(
         &self,
         snapshot: &Arc<Snapshot>,
         mut scan: ScanSpec,
         group_by: &[String],
-        aggregate: &Aggregate,
+        aggregates: &[Aggregate],
     ) -> Result<Vec<Group>, EngineError> {
         scan.columns = group_by.iter().cloned().map(ScanColumn::Text).collect();
-        if let Some(number) = counted(aggregate) {
+        let groups: Vec<Expr> = scan.columns.iter().map(column).collect();
+        if let Some(numbers) = aggregates.iter().map(counted).collect::<Option<Vec<_>>>() {
             let work = GroupedSpec { scan: scan.clone() };
             if work.fits(snapshot) {
-                return self.grouped(snapshot, work, group_by, number).await;
+                return self.grouped(snapshot, work, groups, &numbers).await;
             }
         }
-        if let Some(column) = measured(aggregate)
-            && !scan.columns.contains(&column)
-        {
-            scan.columns.push(column);
+        for measured in aggregates.iter().filter_map(measured) {
+            if !scan.columns.contains(&measured) {
+                scan.columns.push(measured);
+            }
         }
+        let numbered = aggregates.iter().enumerate();
+        let numbers =
+            numbered.map(|(number, aggregate)| expression(aggregate).alias(number.to_string())).collect();
         let table = BucketTable::new(scan, snapshot.clone());
-        let groups = group_by.iter().map(|path| column(&ScanColumn::Text(path.clone()))).collect();
-        let number = expression(aggregate).alias("number");
-        let frame = self.session().read_table(Arc::new(table))?.aggregate(groups, vec![number])?;
-        let batches = self.run(frame.into_unoptimized_plan()).await?;
-        read(&batches, group_by.len())
+        let frame = self.session().read_table(Arc::new(table))?.aggregate(groups, numbers)?;
+        read(&self.run(frame.into_unoptimized_plan()).await?, group_by.len())
     }
 
     /// Per bucket by dense codes, then the sum over buckets: a user lies in one bucket, so unique users add up.
@@ -72,35 +75,45 @@ impl Engine {
         &self,
         snapshot: &Arc<Snapshot>,
         work: GroupedSpec,
-        group_by: &[String],
-        number: &str,
+        groups: Vec<Expr>,
+        numbers: &[&str],
     ) -> Result<Vec<Group>, EngineError> {
+        let facets = groups.len();
         let table = BucketTable::new(work, snapshot.clone());
-        let groups = group_by.iter().map(|path| column(&ScanColumn::Text(path.clone()))).collect();
-        let total = sum(Expr::Column(Column::from_name(number))).alias("number");
-        let frame = self.session().read_table(Arc::new(table))?.aggregate(groups, vec![total])?;
-        let batches = self.run(frame.into_unoptimized_plan()).await?;
-        let mut groups = read(&batches, group_by.len())?;
+        let total = |(index, name): (usize, &&str)| {
+            sum(Expr::Column(Column::from_name(*name))).alias(index.to_string())
+        };
+        let totals = numbers.iter().enumerate().map(total).collect();
+        let frame = self.session().read_table(Arc::new(table))?.aggregate(groups, totals)?;
+        let mut groups = read(&self.run(frame.into_unoptimized_plan()).await?, facets)?;
         // The sum of nothing is null, the count of nothing is 0.
-        groups.iter_mut().for_each(|group| group.number = group.number.or(Some(0.0)));
+        for number in groups.iter_mut().flat_map(|group| &mut group.numbers) {
+            number.get_or_insert(0.0);
+        }
         Ok(groups)
     }
 }
 
+/// Reads batches whose first columns are `facets` texts and whose others are numbers.
 fn read(batches: &[RecordBatch], facets: usize) -> Result<Vec<Group>, EngineError> {
     let mut groups = Vec::new();
     for batch in batches {
-        let numbers = cast(batch.column(facets), &DataType::Float64)?;
-        let numbers = numbers.as_primitive::<Float64Type>();
+        let (texts, numbers) = batch.columns().split_at(facets);
         let texts: Vec<ArrayRef> =
-            (0..facets).map(|index| cast(batch.column(index), &DataType::Utf8)).collect::<Result<_, _>>()?;
+            texts.iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<_, _>>()?;
+        let numbers: Vec<ArrayRef> =
+            numbers.iter().map(|column| cast(column, &DataType::Float64)).collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
-            let value = |array: &ArrayRef| {
+            let text = |array: &ArrayRef| {
                 let array = array.as_string::<i32>();
                 array.is_valid(row).then(|| array.value(row).to_string())
             };
-            let number = numbers.is_valid(row).then(|| numbers.value(row));
-            groups.push(Group { values: texts.iter().map(value).collect(), number });
+            let number = |array: &ArrayRef| {
+                let array = array.as_primitive::<Float64Type>();
+                array.is_valid(row).then(|| array.value(row))
+            };
+            let (values, numbers) = (texts.iter().map(text).collect(), numbers.iter().map(number).collect());
+            groups.push(Group { values, numbers });
         }
     }
     Ok(groups)

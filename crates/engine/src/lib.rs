@@ -1,14 +1,15 @@
 //! Plans and runs questions: DataFusion with Whodid's own operators.
 //!
 //! Reading order: [`mask`] (a search query over columns) → [`stream`] (an entity's events) → [`performed`] and
-//! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`membership`] and
-//! [`aggregate`] (the questions). This is the only crate that names DataFusion.
+//! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`membership`],
+//! [`aggregate`] and [`funnel`] (the questions). This is the only crate that names DataFusion.
 
 mod aggregate;
 mod audience;
 mod clauses;
 mod entities;
 mod error;
+mod funnel;
 mod mask;
 mod membership;
 mod ops;
@@ -23,6 +24,7 @@ pub use entities::{EntitySet, Population};
 pub use error::EngineError;
 pub use membership::{Membership, Segments};
 pub use ops::codec::WhodidCodec;
+pub use ops::funnel::FunnelSpec;
 pub use ops::scan::{ScanColumn, ScanSpec};
 pub use profile::Profile;
 pub use run::Engine;

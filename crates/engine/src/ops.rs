@@ -3,6 +3,7 @@
 
 pub(crate) mod bucket;
 pub(crate) mod codec;
+pub(crate) mod funnel;
 pub(crate) mod grouped;
 pub(crate) mod membership;
 pub(crate) mod scan;

@@ -22,7 +22,7 @@ pub const MISSING: &str = "N/A";
 /// Groups that are answered when a facet sets no limit of its own.
 const DEFAULT_GROUPS: usize = 10;
 
-/// One row per group: the values of the facets, and the number.
+/// One row per group: the values of the facets, and one number.
 #[derive(Clone, Debug)]
 pub struct Scalar {
     pub meta: Meta,
@@ -52,7 +52,7 @@ impl Insights {
         };
         let range = range.cut_at(at);
         let scan = ScanSpec { query: search, range, columns: Vec::new(), audience };
-        let groups = self.inner.engine.aggregate(&snapshot, scan, &group_by, &aggregate).await?;
+        let groups = self.inner.engine.aggregate(&snapshot, scan, &group_by, &[aggregate]).await?;
         Ok(Scalar {
             rows: arrange(groups, &query.group_by),
             facets: query.group_by.iter().map(|group| group.facet.clone()).collect(),
@@ -139,8 +139,8 @@ fn arrange(mut groups: Vec<Group>, group_by: &[GroupBy]) -> Vec<Group> {
     }
     let ascending = group_by[0].sort.as_ref().is_some_and(|sort| sort.order == SortOrder::Asc);
     groups.sort_by(|a, b| {
-        let by_number =
-            a.number.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.number.unwrap_or(f64::NEG_INFINITY));
+        let number = |group: &Group| group.numbers.first().copied().flatten().unwrap_or(f64::NEG_INFINITY);
+        let by_number = number(a).total_cmp(&number(b));
         let by_number = if ascending { by_number } else { by_number.reverse() };
         by_number.then_with(|| a.values.cmp(&b.values))
     });

@@ -102,7 +102,7 @@ async fn the_preview_the_list_and_the_chart_are_one_set() {
         "audience_filters": {"segments": [{"name": "s", "segment_id": segment.id}], "formula": "s"},
     }});
     let scalar = insights.scalar(&serde_json::from_value(request).unwrap()).await.unwrap();
-    assert_eq!(scalar.rows[0].number, Some(1.0));
+    assert_eq!(scalar.rows[0].numbers, [Some(1.0)]);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn scalar(insights: &Insights, query: Json) -> Result<Vec<(Vec<String>, f6
     let answer = insights.scalar(&request).await.map_err(|error| (error.kind(), error.to_string()))?;
     let row = |group: whodid_engine::Group| {
         let values = group.values.into_iter().map(|value| value.unwrap_or_else(|| MISSING.to_string()));
-        (values.collect(), group.number.unwrap())
+        (values.collect(), group.numbers[0].unwrap())
     };
     Ok(answer.rows.into_iter().map(row).collect())
 }

@@ -1,6 +1,7 @@
 //! The command line. What asks or changes something goes through the API, of a server that runs or of the data folder
 //! opened for the occasion, so that both answer alike.
 
+mod bench;
 mod client;
 mod demo;
 mod import;
@@ -10,6 +11,7 @@ mod segment;
 mod serve;
 mod table;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +41,8 @@ enum Command {
     Query(query::QueryArguments),
     /// Access keys
     Keys(keys::KeysArguments),
+    /// Time questions at the engine, for the benchmark
+    Bench(bench::BenchArguments),
 }
 
 /// Why a command failed: one line, with a hint.
@@ -71,7 +75,7 @@ type Done = Result<(), CliError>;
 pub async fn run() -> ExitCode {
     let command = Cli::parse().command;
     let long_running = matches!(command, Command::Demo(_) | Command::Serve(_));
-    log_to_stderr(if long_running { "info,sqlx=warn" } else { "error" });
+    log_to_stderr(if long_running { "warn,whodid_server=info" } else { "error" });
     let done = match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(flags) => serve::run(flags).await,
@@ -79,6 +83,7 @@ pub async fn run() -> ExitCode {
         Command::Segment(arguments) => segment::run(arguments).await,
         Command::Query(arguments) => query::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,5 +97,10 @@ pub async fn run() -> ExitCode {
 fn log_to_stderr(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WHODID_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
 }

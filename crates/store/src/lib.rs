@@ -8,6 +8,8 @@ mod error;
 mod identity;
 mod live;
 mod log;
+#[cfg(test)]
+mod model_of_store;
 mod owner;
 mod snapshot;
 mod store;

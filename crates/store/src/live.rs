@@ -18,8 +18,9 @@ use crate::identity::{Identity, Link};
 use crate::owner::{BUCKETS, Owner};
 use crate::snapshot::{Bucket, Snapshot};
 
-/// The tail is folded when it has this many events and is also larger than a quarter of the base.
-const FOLD_EVENTS: usize = 50_000;
+/// The tail is folded when it is as large as a quarter of the base, but neither before it has the first number of events
+/// nor long after it has the second: a tail takes many times the memory of columns.
+const FOLD_EVENTS: std::ops::Range<usize> = 50_000..500_000;
 
 /// What became of the events of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl Live {
         self.unflushed.insert(key.clone());
         self.tail.insert(key, new);
         self.current = None;
-        if self.tail.len() >= FOLD_EVENTS && self.tail.len() > self.base_rows / 4 {
+        if self.tail.len() >= (self.base_rows / 4).clamp(FOLD_EVENTS.start, FOLD_EVENTS.end) {
             self.fold();
         }
         news
@@ -232,23 +233,34 @@ impl Live {
     }
 
     fn buckets(&self) -> Vec<Bucket> {
+        let (dead, mut overlay) = self.dirty_owners();
+        self.show(self.tail.values().cloned(), &mut overlay);
+        self.overlaid(dead, overlay)
+    }
+
+    /// For each bucket the runs of the base that no longer hold, and the events of those that are still good.
+    fn dirty_owners(&self) -> (Vec<RoaringBitmap>, Vec<Vec<(Owner, Event)>>) {
         let mut dead: Vec<RoaringBitmap> = vec![RoaringBitmap::new(); BUCKETS];
         let mut overlay: Vec<Vec<(Owner, Event)>> = vec![Vec::new(); BUCKETS];
-        let mut show = |event: Event| {
-            let owner = self.identity.resolve(Owner::named_by(&event));
-            overlay[owner.bucket()].push((owner, event));
-        };
         for owner in &self.dirty {
             let base = &self.base[owner.bucket()];
             let Some(run) = base.find(owner) else { continue };
             dead[owner.bucket()].insert(run as u32);
-            for row in base.runs()[run].rows() {
-                if !self.tail.contains_key(&base.key(row)) {
-                    show(base.event(row));
-                }
-            }
+            let rows = base.runs()[run].rows().filter(|row| !self.tail.contains_key(&base.key(*row)));
+            self.show(rows.map(|row| base.event(row)), &mut overlay);
         }
-        self.tail.values().cloned().for_each(&mut show);
+        (dead, overlay)
+    }
+
+    /// Puts events under their owners.
+    fn show(&self, events: impl Iterator<Item = Event>, overlay: &mut [Vec<(Owner, Event)>]) {
+        for event in events {
+            let owner = self.identity.resolve(Owner::named_by(&event));
+            overlay[owner.bucket()].push((owner, event));
+        }
+    }
+
+    fn overlaid(&self, dead: Vec<RoaringBitmap>, overlay: Vec<Vec<(Owner, Event)>>) -> Vec<Bucket> {
         let bucket = |((base, dead), events): ((&Arc<Columns>, RoaringBitmap), Vec<_>)| Bucket {
             base: base.clone(),
             dead: Arc::new(dead),
@@ -259,7 +271,10 @@ impl Live {
 
     /// Lays a new base that holds the tail.
     fn fold(&mut self) {
-        for (number, bucket) in self.buckets().into_iter().enumerate() {
+        let (dead, mut overlay) = self.dirty_owners();
+        let tail = std::mem::take(&mut self.tail);
+        self.show(tail.into_values(), &mut overlay);
+        for (number, bucket) in self.overlaid(dead, overlay).into_iter().enumerate() {
             if bucket.overlay.rows() == 0 && bucket.dead.is_empty() {
                 continue;
             }
@@ -272,7 +287,6 @@ impl Live {
             self.base_rows = self.base_rows + columns.rows() - bucket.base.rows();
             self.base[number] = Arc::new(columns);
         }
-        self.tail.clear();
         self.dirty.clear();
         self.current = None;
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use whodid_model::event::paths;
-use whodid_model::{Event, Instant, UserKey};
+use whodid_model::{Event, EventType, Instant, UserKey};
 
-use crate::columns::{Columns, Run};
+use crate::columns::{Column, Columns, Run};
 use crate::live::Live;
 use crate::owner::{BUCKETS, Owner};
 
@@ -107,6 +107,16 @@ impl Snapshot {
     pub fn rows(&self) -> u64 {
         let living = |half: Half<'_>| half.runs().map(|(_, run)| run.rows().len() as u64).sum::<u64>();
         self.buckets.iter().flat_map(Bucket::halves).map(living).sum()
+    }
+
+    /// Bytes of the instants and types of all rows and of the named columns.
+    pub fn resident_bytes(&self, attributes: &[&str]) -> usize {
+        let of_half = |half: Half<'_>| {
+            let named = attributes.iter().filter_map(|path| half.columns.attribute(path));
+            half.columns.rows() * (size_of::<i64>() + size_of::<EventType>())
+                + named.map(Column::bytes).sum::<usize>()
+        };
+        self.buckets.iter().flat_map(Bucket::halves).map(of_half).sum()
     }
 
     /// The snapshot as it has to be seen at `at`: what is at or after that instant does not exist. Rows are cut by

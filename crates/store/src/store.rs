@@ -1,22 +1,25 @@
 //! The store as its users see it: append, snapshot, flush, close.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustc_hash::FxHashSet;
 use serde::Serialize;
-use whodid_model::{Clock, Event, EventKey, Instant};
+use whodid_model::{Clock, Event, Instant};
 
 use crate::error::StoreError;
 use crate::live::{Appended, Live};
-use crate::log::{Log, LogOptions, LogPosition};
-use crate::owner::Owner;
+use crate::log::{Log, LogOptions};
 use crate::snapshot::Snapshot;
-use crate::table::{Change, EventTable, PartId};
+use crate::table::EventTable;
+
+mod flush;
+mod progress;
+
+use flush::{Parts, flush_in_background};
+use progress::Progress;
 
 /// When the store writes the table by itself.
 #[derive(Clone, Debug)]
@@ -34,10 +37,6 @@ impl Default for StoreOptions {
         StoreOptions { flush_events: 50_000, flush_after: Duration::from_secs(30), log_bytes: 4 << 30 }
     }
 }
-
-/// Parts smaller than this are joined when there are more than [`SMALL_PARTS`] of them.
-const SMALL_PART_ROWS: u64 = 100_000;
-const SMALL_PARTS: usize = 8;
 
 /// A handle on one data folder; clones share it.
 #[derive(Clone)]
@@ -59,19 +58,9 @@ struct Inner {
 /// The live state with the log positions that it reflects.
 struct Shared {
     live: Live,
-    /// Position up to which some append has been applied.
-    applied: LogPosition,
-    /// For each append under way, a position that lies before its record.
-    under_way: BTreeMap<LogPosition, usize>,
-    /// When the oldest unflushed event was taken.
-    unflushed_since: Option<std::time::Instant>,
-}
-
-/// The table with the small numbers under which the live state knows its parts.
-struct Parts {
-    table: EventTable,
-    numbers: BTreeMap<u32, PartId>,
-    next_number: u32,
+    progress: Progress,
+    /// Since when the log has held something that the table does not cover.
+    log_alone_since: Option<std::time::Instant>,
 }
 
 /// How the store is doing.
@@ -103,7 +92,7 @@ impl Store {
             LogOptions { max_bytes: options.log_bytes, at_least: table.covered(), ..LogOptions::default() };
         let log = Log::open(&root.join("log"), options_of_log)?;
         let mut live = Live::new();
-        let mut parts = Parts { numbers: BTreeMap::new(), next_number: 0, table };
+        let mut parts = Parts::new(table);
         for part in parts.table.parts() {
             let number = parts.number(part.id.clone());
             live.load(number, parts.table.read(&part.id).await?);
@@ -115,8 +104,8 @@ impl Store {
             live.apply(events);
             applied = position;
         }
-        let unflushed_since = (live.unflushed_events() > 0).then(std::time::Instant::now);
-        let shared = Shared { live, applied, under_way: BTreeMap::new(), unflushed_since };
+        let log_alone_since = (applied > parts.table.covered()).then(std::time::Instant::now);
+        let shared = Shared { live, progress: Progress::new(applied), log_alone_since };
         let inner = Arc::new(Inner {
             root: root.to_path_buf(),
             clock,
@@ -139,31 +128,15 @@ impl Store {
     }
 
     /// Returns when the events are in the log and synced; from then on they survive a crash and every snapshot shows
-    /// them.
+    /// them. An append whose caller goes away runs to its end all the same.
     ///
     /// Errors: [`StoreError::Busy`] when the log is full; nothing of the request is kept then.
     pub async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
         if events.is_empty() {
             return Ok(Appended::default());
         }
-        let inner = &self.inner;
-        let before = {
-            let mut shared = inner.live.lock();
-            let before = inner.log.end();
-            *shared.under_way.entry(before).or_insert(0) += 1;
-            before
-        };
-        let guard = UnderWay { inner, before };
-        let position = inner.log.append(&events).await?;
-        let mut shared = inner.live.lock();
-        let appended = shared.live.apply(events);
-        shared.applied = shared.applied.max(position);
-        if shared.live.unflushed_events() > 0 {
-            shared.unflushed_since.get_or_insert_with(std::time::Instant::now);
-        }
-        drop(shared);
-        drop(guard);
-        Ok(appended)
+        let inner = self.inner.clone();
+        to_the_end(async move { inner.append(events).await }).await
     }
 
     /// Everything acknowledged so far, as questions see it.
@@ -171,7 +144,7 @@ impl Store {
         let inner = self.inner.clone();
         let take = move || {
             let mut shared = inner.live.lock();
-            let watermark = shared.applied.0;
+            let watermark = shared.progress.watermark();
             shared.live.snapshot(watermark)
         };
         if self.inner.live.lock().live.is_current() {
@@ -182,9 +155,20 @@ impl Store {
             .map_err(|source| StoreError::Stopped { detail: source.to_string() })
     }
 
+    /// Lays everything acknowledged so far into the base, as happens by itself while events come in; questions are
+    /// fastest then.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let inner = self.inner.clone();
+        let settle = move || inner.live.lock().live.settle();
+        tokio::task::spawn_blocking(settle)
+            .await
+            .map_err(|source| StoreError::Stopped { detail: source.to_string() })
+    }
+
     /// Writes what is in the log alone into the table, in one commit, and lets the log go.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.inner.flush().await
+        let inner = self.inner.clone();
+        to_the_end(async move { inner.flush().await }).await
     }
 
     /// Flushes, so that a clean stop leaves nothing in the log alone.
@@ -209,111 +193,42 @@ impl Store {
     }
 }
 
-/// Takes an append off the list of those under way, also when it fails or its caller goes away.
-struct UnderWay<'a> {
-    inner: &'a Inner,
-    before: LogPosition,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        let mut shared = self.inner.live.lock();
-        if let Some(count) = shared.under_way.get_mut(&self.before) {
-            *count -= 1;
-            if *count == 0 {
-                shared.under_way.remove(&self.before);
-            }
-        }
+impl Shared {
+    fn in_log_alone(&mut self) {
+        self.log_alone_since.get_or_insert_with(std::time::Instant::now);
     }
 }
 
 impl Inner {
-    async fn flush(&self) -> Result<(), StoreError> {
-        let mut parts = self.table.lock().await;
-        let (unflushed, covers) = {
+    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
+        let before = {
             let mut shared = self.live.lock();
-            shared.unflushed_since = None;
-            let covers = shared.under_way.keys().next().copied().unwrap_or(shared.applied);
-            (shared.live.take_unflushed(), covers.min(shared.applied))
+            let before = self.log.end();
+            shared.progress.begin(before);
+            before
         };
-        if unflushed.events.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<EventKey> = unflushed.events.iter().map(|(_, event)| event.key()).collect();
-        match self.write(&mut parts, unflushed.events, &unflushed.superseded, covers).await {
-            Ok(()) => self.log.truncate_before(covers).await,
-            Err(error) => {
-                let mut shared = self.live.lock();
-                shared.live.unflush(keys.into_iter());
-                shared.unflushed_since = Some(std::time::Instant::now());
-                Err(error)
-            }
-        }
-    }
-
-    async fn write(
-        &self,
-        parts: &mut Parts,
-        mut rows: Vec<(Owner, Event)>,
-        superseded: &rustc_hash::FxHashMap<u32, FxHashSet<EventKey>>,
-        covers: LogPosition,
-    ) -> Result<(), StoreError> {
-        let rewritten = parts.to_rewrite(superseded.keys().copied());
-        let mut remove = Vec::new();
-        for number in &rewritten {
-            let Some(id) = parts.numbers.get(number).cloned() else { continue };
-            let gone = superseded.get(number);
-            let kept = parts.table.read(&id).await?.into_iter();
-            let kept = kept.filter(|event| gone.is_none_or(|gone| !gone.contains(&event.key())));
-            let live = self.live.lock();
-            rows.extend(kept.map(|event| (live.live.owner_of(&event), event)));
-            remove.push(id);
-        }
-        rows.sort_by(|(a_owner, a), (b_owner, b)| {
-            (a_owner.bucket(), a_owner, a.ts, &a.id).cmp(&(b_owner.bucket(), b_owner, b.ts, &b.id))
-        });
-        let (users, events): (Vec<_>, Vec<_>) = rows
-            .into_iter()
-            .map(|(owner, event)| (owner.user().map(ToString::to_string).unwrap_or_default(), event))
-            .unzip();
-        let keys: Vec<EventKey> = events.iter().map(Event::key).collect();
-        let added = parts.table.commit(Change { add: events, users, remove, covers }).await?;
+        let logged = self.log.append(&events).await;
         let mut shared = self.live.lock();
-        for number in rewritten {
-            parts.numbers.remove(&number);
-        }
-        let mut keys = keys.iter();
-        for part in added {
-            let number = parts.number(part.id);
-            shared.live.flushed(number, keys.by_ref().take(part.rows as usize));
-        }
-        Ok(())
+        let position = match logged {
+            Ok(position) => position,
+            Err(error) => {
+                shared.progress.end(before, None);
+                return Err(error);
+            }
+        };
+        let count = events.len() as u64;
+        let appended = shared.live.apply(events);
+        shared.progress.end(before, Some((position, count)));
+        shared.in_log_alone();
+        Ok(appended)
     }
 }
 
-impl Parts {
-    fn number(&mut self, id: PartId) -> u32 {
-        let number = self.next_number;
-        self.next_number += 1;
-        self.numbers.insert(number, id);
-        number
-    }
-
-    /// Parts with superseded rows, and the small ones when they have become many.
-    fn to_rewrite(&self, superseded: impl Iterator<Item = u32>) -> Vec<u32> {
-        let mut numbers: Vec<u32> = superseded.collect();
-        let rows: BTreeMap<PartId, u64> =
-            self.table.parts().into_iter().map(|part| (part.id, part.rows)).collect();
-        let small = |id: &PartId| rows.get(id).is_some_and(|rows| *rows < SMALL_PART_ROWS);
-        let small: Vec<u32> =
-            self.numbers.iter().filter(|(_, id)| small(id)).map(|(number, _)| *number).collect();
-        if small.len() > SMALL_PARTS {
-            numbers.extend(small);
-        }
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    }
+/// Runs to its end what must not stop half way when the caller loses interest.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.map_err(|source| StoreError::Stopped { detail: source.to_string() })?
 }
 
 fn lock_folder(root: &Path) -> Result<File, StoreError> {
@@ -328,18 +243,5 @@ fn lock_folder(root: &Path) -> Result<File, StoreError> {
     }
 }
 
-async fn flush_in_background(inner: std::sync::Weak<Inner>) {
-    loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let Some(inner) = inner.upgrade() else { return };
-        let due = {
-            let shared = inner.live.lock();
-            let old =
-                shared.unflushed_since.is_some_and(|since| since.elapsed() >= inner.options.flush_after);
-            old || shared.live.unflushed_events() >= inner.options.flush_events
-        };
-        if due && let Err(error) = inner.flush().await {
-            tracing::warn!(%error, "a flush failed; the events stay in the log and the next flush tries again");
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use prost::Message;
 use whodid_store::Snapshot;
 
 use super::bucket::{BucketExec, BucketWork};
+use super::funnel::FunnelSpec;
 use super::grouped::GroupedSpec;
 use super::membership::MembershipSpec;
 use super::scan::ScanSpec;
@@ -85,6 +86,7 @@ impl PhysicalExtensionCodec for WhodidCodec {
             MembershipSpec::NAME => self.exec(MembershipSpec::from_text(spec)?, &message),
             ScanSpec::NAME => self.exec(ScanSpec::from_parts(spec, bitmaps)?, &message),
             GroupedSpec::NAME => self.exec(GroupedSpec::from_parts(spec, bitmaps)?, &message),
+            FunnelSpec::NAME => self.exec(FunnelSpec::from_text(spec)?, &message),
             other => Err(EngineError::codec(format!("no operator is called `{other}`")).into()),
         }
     }
@@ -96,13 +98,13 @@ impl PhysicalExtensionCodec for WhodidCodec {
         _: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
         let node = node.as_ref();
-        let mut message = message_of::<MembershipSpec>(node)?;
-        if message.is_none() {
-            message = message_of::<ScanSpec>(node)?;
-        }
-        if message.is_none() {
-            message = message_of::<GroupedSpec>(node)?;
-        }
+        let known = [
+            message_of::<MembershipSpec>(node)?,
+            message_of::<ScanSpec>(node)?,
+            message_of::<GroupedSpec>(node)?,
+            message_of::<FunnelSpec>(node)?,
+        ];
+        let message = known.into_iter().flatten().next();
         let unknown = || EngineError::codec(format!("{} is not an operator of ours", node.name()));
         message.ok_or_else(unknown)?.encode(bytes).map_err(|e| DataFusionError::External(Box::new(e)))
     }

@@ -16,6 +16,7 @@ use whodid_query::search::{Dialect, parse};
 use whodid_store::Snapshot;
 
 use crate::ops::bucket::{BucketExec, BucketWork};
+use crate::ops::funnel::FunnelSpec;
 use crate::ops::grouped::GroupedSpec;
 use crate::ops::membership::MembershipSpec;
 use crate::{Audience, Population, ScanColumn, ScanSpec, WhodidCodec};
@@ -101,4 +102,14 @@ fn scans_travel_with_their_audience() {
     check(spec.clone(), Some(vec![3, 1]));
     let facets = vec![ScanColumn::Text("type".to_string()), ScanColumn::Text("view.name".to_string())];
     check(GroupedSpec { scan: ScanSpec { columns: facets, ..spec } }, None);
+}
+
+#[test]
+fn funnels_travel() {
+    let steps = ["@view.name:/home", "@view.name:/cart"];
+    let steps = steps.map(|step| parse(step, Dialect::Event).unwrap()).to_vec();
+    check(
+        FunnelSpec { steps, window: Some("24h".parse().unwrap()), range: TimeRange::ALL.cut_at(at()) },
+        None,
+    );
 }

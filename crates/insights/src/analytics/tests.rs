@@ -9,7 +9,7 @@ fn groups(rows: &[(&[&str], f64)]) -> Vec<Group> {
     let value = |text: &&str| (*text != MISSING).then(|| text.to_string());
     let group = |(values, number): &(&[&str], f64)| Group {
         values: values.iter().map(value).collect(),
-        number: Some(*number),
+        numbers: vec![Some(*number)],
     };
     rows.iter().map(group).collect()
 }

@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: QueryArguments) -> Done {
     for warning in explanation["warnings"].as_array().into_iter().flatten() {
         eprintln!("note: {}", warning["message"].as_str().unwrap_or_default());
     }
-    println!("\n{} events of {} users", grouped(counts.events), grouped(counts.users));
+    println!("\n{} events, {} identified users", grouped(counts.events), grouped(counts.users));
     Ok(())
 }
 

@@ -151,13 +151,15 @@ fn print_preview(answer: &Value) {
 }
 
 fn print_list(answer: &Value) {
-    let mut rows = vec![["id", "name", "entity", "version", "description"].map(String::from).to_vec()];
+    let mut rows =
+        vec![["id", "name", "entity", "size", "version", "description"].map(String::from).to_vec()];
     for segment in answer["data"].as_array().into_iter().flatten() {
         let attributes = &segment["attributes"];
         rows.push(vec![
             text(&segment["id"]),
             text(&attributes["name"]),
             text(&attributes["entity"]),
+            grouped(number(&attributes["size"])),
             number(&attributes["version"]).to_string(),
             text(&attributes["description"]),
         ]);

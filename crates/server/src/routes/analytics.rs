@@ -211,7 +211,8 @@ async fn scalar(
 
 /// Groups in which nothing was measured have no number, and a typed column can't hold a null: they are left out.
 fn columns(scalar: &Scalar) -> Vec<ScalarColumn> {
-    let rows: Vec<_> = scalar.rows.iter().filter_map(|row| Some((row, row.number?))).collect();
+    let rows: Vec<_> =
+        scalar.rows.iter().filter_map(|row| Some((row, row.numbers.first().copied().flatten()?))).collect();
     let group = |(index, facet): (usize, &String)| ScalarColumn {
         name: facet.clone(),
         kind: "group",

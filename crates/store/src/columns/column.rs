@@ -80,7 +80,8 @@ impl Column {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// Bytes held, without the allocator's own overhead.
+    pub fn bytes(&self) -> usize {
         let values: usize = self
             .dictionary
             .iter()

@@ -1,0 +1,241 @@
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use proptest::prelude::*;
+use whodid_model::{EventKey, SystemClock};
+use whodid_testkit::build::{action, view};
+
+use super::*;
+use crate::log::LogPosition;
+use crate::model_of_store::{any_event, model, shown};
+
+mod crash;
+
+/// Flushes only when asked to.
+fn by_hand() -> StoreOptions {
+    StoreOptions {
+        flush_events: usize::MAX,
+        flush_after: Duration::from_secs(3600),
+        ..StoreOptions::default()
+    }
+}
+
+/// What was dropped a moment ago may hold the folder a little longer.
+async fn open(folder: &Path, options: StoreOptions) -> Store {
+    loop {
+        match Store::open(folder, options.clone(), Arc::new(SystemClock)).await {
+            Ok(store) => return store,
+            Err(StoreError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(1)).await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn some(names: std::ops::Range<u32>) -> Vec<Event> {
+    names.map(|n| action("buy").id(&format!("e{n}")).user(&format!("u{n}")).build()).collect()
+}
+
+async fn rows(store: &Store) -> u64 {
+    store.snapshot().await.unwrap().rows()
+}
+
+/// What the table in the folder of a closed store holds, each event once, and up to where it covers the log. Every event
+/// of the log below that is in it.
+async fn table_of(folder: &Path) -> (BTreeMap<EventKey, Event>, LogPosition) {
+    let table = EventTable::open(&folder.join("tables").join("events")).await.unwrap();
+    let mut events = BTreeMap::new();
+    for part in table.parts() {
+        let read = table.read(&part.id).await.unwrap();
+        assert_eq!(read.len() as u64, part.rows);
+        for event in read {
+            assert!(part.earliest <= event.ts && event.ts <= part.latest);
+            let twice = events.insert(event.key(), event);
+            assert!(twice.is_none(), "{twice:?} is in the table twice");
+        }
+    }
+    let log = Log::open(&folder.join("log"), LogOptions::default()).unwrap();
+    assert!(table.covered() <= log.end() || log.end() == LogPosition(0));
+    let mut position = None;
+    for batch in log.replay(LogPosition(0)).unwrap_or_else(|error| panic!("{error}")) {
+        let (end, logged) = batch.unwrap();
+        let first = position.unwrap_or(end.0 - logged.len() as u64);
+        for (event, position) in logged.iter().zip(first..) {
+            let covered = position < table.covered().0;
+            assert!(
+                !covered || events.contains_key(&event.key()),
+                "{:?} at {position} was passed over",
+                event.key()
+            );
+        }
+        position = Some(end.0);
+    }
+    (events, table.covered())
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), by_hand()).await;
+    let second = Store::open(dir.path(), by_hand(), Arc::new(SystemClock)).await;
+    let error = second.err().expect("the folder is in use");
+    assert_eq!(error.kind(), whodid_model::FaultKind::Conflict);
+    let text = error.to_string();
+    assert!(text.contains("used by another process") && !text.contains('\n'), "{text}");
+    drop(store);
+    open(dir.path(), by_hand()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_nobody_waits_for_is_kept_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), by_hand()).await;
+    assert!(store.append(some(0..5)).now_or_never().is_none(), "it was not over at once");
+    store.append(some(5..7)).await.unwrap();
+    store.flush().await.unwrap();
+    while rows(&store).await < 7 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store.append(some(7..8)).await.unwrap();
+    assert!(store.flush().now_or_never().is_none());
+    store.flush().await.unwrap();
+    drop(store);
+    let store = open(dir.path(), by_hand()).await;
+    assert_eq!(rows(&store).await, 8);
+    assert_eq!(store.status().await.unwrap().unflushed_events, 0);
+    drop(store);
+    assert_eq!(table_of(dir.path()).await.1, LogPosition(8));
+}
+
+#[tokio::test]
+async fn duplicates_alone_do_not_fill_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { flush_after: Duration::from_millis(2), log_bytes: 64 << 10, ..by_hand() };
+    let store = open(dir.path(), options).await;
+    let batch = some(0..200);
+    store.append(batch.clone()).await.unwrap();
+    let mut busy = 0;
+    for _ in 0..200 {
+        while let Err(error) = store.append(batch.clone()).await {
+            assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+            busy += 1;
+            assert!(busy < 20_000, "room is made");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    assert_eq!(rows(&store).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_come_and_go_and_flushes_pass_over_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), by_hand()).await;
+    let senders: Vec<_> = (0..8u32)
+        .map(|sender| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                for n in 0..60 {
+                    let first = (sender * 60 + n) * 3;
+                    let batch = first..first + 1 + n % 3;
+                    let patience = Duration::from_micros(u64::from((sender * 7 + n * 13) % 11) * 300);
+                    let answer = tokio::time::timeout(patience, store.append(some(batch.clone()))).await;
+                    if answer.is_ok_and(|answer| answer.is_ok()) {
+                        acknowledged.extend(batch);
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    let flusher = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0.. {
+                let patience = Duration::from_millis(n % 7);
+                let _ = tokio::time::timeout(patience, store.flush()).await;
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let mut acknowledged = Vec::new();
+    for sender in senders {
+        acknowledged.extend(sender.await.unwrap());
+    }
+    flusher.abort();
+    let _ = flusher.await;
+    drop(store);
+    let store = open(dir.path(), by_hand()).await;
+    let shown = shown(&*store.snapshot().await.unwrap());
+    assert!(!acknowledged.is_empty());
+    for event in
+        some(0..8 * 60 * 3).into_iter().enumerate().filter(|(n, _)| acknowledged.contains(&(*n as u32)))
+    {
+        assert!(shown.contains_key(&event.1.key()), "{} was acknowledged", event.1.id);
+    }
+    drop(store);
+    while Store::open(dir.path(), by_hand(), Arc::new(SystemClock)).await.is_err() {}
+    table_of(dir.path()).await;
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Several requests at once.
+    Append(Vec<Vec<Event>>),
+    Look,
+    Flush,
+    Reopen {
+        clean: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let requests = prop::collection::vec(prop::collection::vec(any_event(), 1..6), 1..4);
+    prop_oneof![
+        5 => requests.prop_map(Step::Append),
+        1 => Just(Step::Look),
+        3 => Just(Step::Flush),
+        2 => any::<bool>().prop_map(|clean| Step::Reopen { clean }),
+    ]
+}
+
+async fn run(steps: Vec<Step>) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path(), by_hand()).await;
+    let mut arrived: Vec<Event> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Append(requests) => {
+                arrived.extend(requests.iter().flatten().cloned());
+                let appends = requests.into_iter().map(|events| store.append(events));
+                futures::future::try_join_all(appends).await.unwrap();
+            }
+            Step::Look => assert_eq!(shown(&*store.snapshot().await.unwrap()), model(&arrived, None)),
+            Step::Flush => store.flush().await.unwrap(),
+            Step::Reopen { clean } => {
+                match clean {
+                    true => store.close().await.unwrap(),
+                    false => drop(store),
+                }
+                store = open(dir.path(), by_hand()).await;
+                assert_eq!(shown(&*store.snapshot().await.unwrap()), model(&arrived, None));
+            }
+        }
+    }
+    let expected = model(&arrived, None);
+    let snapshot = store.snapshot().await.unwrap();
+    assert_eq!(shown(&snapshot), expected);
+    assert_eq!(snapshot.watermark(), arrived.len() as u64);
+    store.close().await.unwrap();
+    let in_table = table_of(dir.path()).await;
+    let events = expected.into_iter().map(|(key, (_, event))| (key, event)).collect();
+    assert_eq!(in_table, (events, LogPosition(arrived.len() as u64)));
+}
+
+proptest! {
+    // Every case writes and syncs a folder of its own.
+    #![proptest_config(ProptestConfig::with_cases((ProptestConfig::default().cases / 8).max(1)))]
+    #[test]
+    fn any_interleaving_on_disk_equals_the_model(steps in prop::collection::vec(step(), 1..12)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(run(steps));
+    }
+}
