@@ -33,6 +33,9 @@ def main() -> None:
         text = report.growth_markdown(runs)
         (options.results / f"{runs[0]['date'][:10]}-growth-{options.events}.md").write_text(text)
         print(text)
+    wrong = sorted({query for run in runs for query in report.wrong(run)})
+    if wrong:
+        raise SystemExit(f"Whodid's answer is wrong: {', '.join(wrong)}")
 
 
 def _options() -> argparse.Namespace:

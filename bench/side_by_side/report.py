@@ -20,6 +20,11 @@ def cpu_ms(measured: dict) -> float:
     return median(measured["cpu_ms"]) if measured["cpu_ms"] else float("inf")
 
 
+def wrong(run: dict) -> list[str]:
+    """The questions that Whodid answered otherwise than the brute force."""
+    return sorted({m["query"] for m in run["measured"] if m["contender"] == "whodid" and m["differs"]})
+
+
 def best(run: dict, contender: str, query: str, mode: str = "warm", by: Callable[[dict], float] = wall_ms) -> dict | None:
     """The quickest way that gave the right answer."""
     exact = [m for m in run["measured"] if (m["contender"], m["query"], m["mode"]) == (contender, query, mode)]
@@ -76,7 +81,7 @@ def _table(run: dict, mode: str) -> str:
     for query, title in run["titles"].items():
         found = {contender: best(run, contender, query, mode) for contender in NAMES}
         ms = {contender: median(m["ms"]) for contender, m in found.items() if m}
-        cells = [_cell(found[contender]) for contender in NAMES]
+        cells = [_cell(run, contender, query, mode) for contender in NAMES]
         cells += [_ratio(ms.get(peer), ms.get("whodid")) for peer in PEERS]
         if mode == "warm":
             cells.append(_aim(query, ms))
@@ -98,8 +103,12 @@ def _columns(unit: str) -> list[str]:
     return ["question", *[f"{name} {unit}" for name in NAMES.values()], *[f"{NAMES[peer]} ÷ Whodid" for peer in PEERS]]
 
 
-def _cell(measured: dict | None) -> str:
-    return f"{median(measured['ms']):.1f}" if measured else "–"
+def _cell(run: dict, contender: str, query: str, mode: str) -> str:
+    right = best(run, contender, query, mode)
+    if right:
+        return f"{wall_ms(right):.1f}"
+    asked = [m for m in run["measured"] if (m["contender"], m["query"], m["mode"]) == (contender, query, mode)]
+    return f"differs by {min(m['differs'] for m in asked)}" if asked else "–"
 
 
 def _ratio(peer_ms: float | None, our_ms: float | None) -> str:
