@@ -40,9 +40,9 @@ rust-tests: need-rust need-nextest
 browser-test: rust-tests need-chromium $(NODE_PACKAGES)
 	cd $(BROWSER_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid npm test --silent
 
-# The random tests with all their cases.
+# The random tests with all their cases, and many kills.
 nightly: need-rust need-nextest
-	PROPTEST_CASES=20000 cargo nextest run --workspace --locked --profile nightly
+	PROPTEST_CASES=20000 WHODID_CRASH_ROUNDS=500 cargo nextest run --workspace --locked --profile nightly
 
 # $(call need,COMMAND,DEBIAN PACKAGES): installs as root on Debian and its kin, says what to install elsewhere.
 define need

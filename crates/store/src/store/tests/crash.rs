@@ -114,7 +114,7 @@ async fn send(store: Store, round: u64, sender: u64) {
     }
 }
 
-/// Starts a sender and kills it after `life`. Answers the lines that it wrote in full.
+/// Starts a sender and kills it after `life`, if it has not ended by itself. Answers the lines that it wrote in full.
 fn kill_after(life: Duration, folder: &Path, round: u64) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "store::tests::crash::sender_process", "--nocapture"])
@@ -130,7 +130,10 @@ fn kill_after(life: Duration, folder: &Path, round: u64) -> Vec<String> {
         stderr.read_to_string(&mut text).unwrap();
         text
     });
-    std::thread::sleep(life);
+    let until = std::time::Instant::now() + life;
+    while std::time::Instant::now() < until && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     let text = reader.join().unwrap();
@@ -210,7 +213,7 @@ async fn what_was_acknowledged_survives_any_kill() {
             }
             let (in_table, covered) = table_of(dir.path()).await;
             let store = open(dir.path(), by_hand()).await;
-            let events: BTreeMap<EventKey, Event> = shown(&*store.snapshot().await.unwrap())
+            let events: BTreeMap<EventKey, Event> = shown(&store.snapshot().await.unwrap())
                 .into_iter()
                 .map(|(key, (_, event))| (key, event))
                 .collect();
@@ -223,7 +226,7 @@ async fn what_was_acknowledged_survives_any_kill() {
             }
         }
         let store = open(dir.path(), by_hand()).await;
-        let shown = shown(&*store.snapshot().await.unwrap());
+        let shown = shown(&store.snapshot().await.unwrap());
         promised.check(&shown.into_iter().map(|(key, (_, event))| (key, event)).collect());
         acknowledged += promised.versions.len();
     }
@@ -236,7 +239,7 @@ async fn a_second_process_is_refused_in_one_line() {
     let _store = open(dir.path(), by_hand()).await;
     let folder = dir.path().to_path_buf();
     let said =
-        tokio::task::spawn_blocking(move || kill_after(Duration::from_secs(2), &folder, 0)).await.unwrap();
+        tokio::task::spawn_blocking(move || kill_after(Duration::from_secs(20), &folder, 0)).await.unwrap();
     assert!(
         matches!(&said[..], [line] if line.starts_with("refused") && line.contains("another process")),
         "{said:?}"
