@@ -12,8 +12,11 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 BROWSER_TEST := tests/browser
 NODE_PACKAGES := $(BROWSER_TEST)/node_modules/.package-lock.json
+OPEN_TABLES_TEST := tests/open-tables
+PYTHON_PACKAGES := $(OPEN_TABLES_TEST)/.venv/.requirements.txt
 
-.PHONY: help demo test setup lint rust-tests browser-test nightly need-rust need-nextest need-node need-chromium
+.PHONY: help demo test setup lint rust-tests browser-test open-tables-test nightly
+.PHONY: need-rust need-nextest need-node need-chromium need-python
 
 help:
 	@echo 'make demo   start Whodid with data in it (everything after it: make demo ARGS="--users 50000")'
@@ -22,23 +25,26 @@ help:
 demo: need-rust
 	cargo run --release --locked --bin whodid -- demo $(ARGS)
 
-test: lint rust-tests browser-test
+test: lint rust-tests browser-test open-tables-test
 
 # Recipes below run for both of the above, or for whoever works on Whodid.
 
-setup: need-rust need-nextest need-node need-chromium $(NODE_PACKAGES)
+setup: need-rust need-nextest need-node need-chromium $(NODE_PACKAGES) $(PYTHON_PACKAGES)
 
 lint: need-rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# The first line also leaves the binary that the browser test starts, built with the same features as the tests.
+# The first line also leaves the binary that the two tests below start, built with the same features as the tests.
 rust-tests: need-rust need-nextest
 	cargo build --workspace --bins --tests --locked
 	cargo nextest run --workspace --locked
 
 browser-test: rust-tests need-chromium $(NODE_PACKAGES)
 	cd $(BROWSER_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid npm test --silent
+
+open-tables-test: rust-tests $(PYTHON_PACKAGES)
+	cd $(OPEN_TABLES_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid .venv/bin/python -m unittest -q
 
 # The random tests with all their cases, and many kills.
 nightly: need-rust need-nextest
@@ -68,6 +74,16 @@ need-node:
 need-chromium:
 	$(call need,$(CHROMIUM_PATH),chromium)
 
+# Debian splits off what makes virtual environments.
+need-python:
+	$(call need,python3,python3 python3-venv)
+	@python3 -c 'import ensurepip' 2>/dev/null || { echo 'python3 cannot make virtual environments: install python3-venv and run this again' >&2; exit 1; }
+
 $(NODE_PACKAGES): $(BROWSER_TEST)/package-lock.json | need-node
 	cd $(BROWSER_TEST) && npm ci --no-audit --no-fund
 	touch $@
+
+$(PYTHON_PACKAGES): $(OPEN_TABLES_TEST)/requirements.txt | need-python
+	python3 -m venv $(OPEN_TABLES_TEST)/.venv
+	$(OPEN_TABLES_TEST)/.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
