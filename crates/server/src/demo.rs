@@ -19,32 +19,32 @@ use segments::ready_made;
 
 /// The shop to make up.
 #[derive(Clone, Debug)]
-pub struct Shop {
-    pub seed: u64,
+pub(crate) struct Shop {
+    pub(crate) seed: u64,
     /// How many people ever visit; one more person changes nothing about the others.
-    pub visitors: u32,
-    pub days: u32,
+    pub(crate) visitors: u32,
+    pub(crate) days: u32,
     /// Nothing happens at or after this instant.
-    pub end: Instant,
+    pub(crate) end: Instant,
 }
 
 /// One visit as it would arrive.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Visit {
-    pub user_agent: &'static str,
+pub(crate) struct Visit {
+    pub(crate) user_agent: &'static str,
     /// RUM events, one JSON object a line, in the order they were sent.
-    pub rum: String,
+    pub(crate) rum: String,
     /// What the shop's own server reported meanwhile, with the instant of each.
-    pub server_events: Vec<(Instant, String)>,
+    pub(crate) server_events: Vec<(Instant, String)>,
 }
 
 impl Shop {
-    pub const DEFAULT_SEED: u64 = 7;
-    pub const DEFAULT_VISITORS: u32 = 20_000;
-    pub const DEFAULT_DAYS: u32 = 28;
+    pub(crate) const DEFAULT_SEED: u64 = 7;
+    pub(crate) const DEFAULT_VISITORS: u32 = 20_000;
+    pub(crate) const DEFAULT_DAYS: u32 = 28;
 
     /// All visits: person after person, each person's in time order.
-    pub fn visits(&self) -> impl Iterator<Item = Visit> + Send + use<> {
+    pub(crate) fn visits(&self) -> impl Iterator<Item = Visit> + Send + use<> {
         let shop = self.clone();
         (0..shop.visitors).flat_map(move |index| shop.visits_of(index))
     }

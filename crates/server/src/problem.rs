@@ -7,7 +7,7 @@
 use std::any::Any;
 
 use axum::Json;
-use axum::http::header::{ALLOW, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -71,10 +71,6 @@ impl Problem {
             self.pointer = Some(format!("{part}{}", self.pointer.unwrap_or_default()));
         }
         self
-    }
-
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
     }
 
     fn title(&self) -> &'static str {
@@ -150,7 +146,7 @@ pub(crate) async fn as_strings(mut response: Response) -> Response {
 
 /// Outermost layer: an error that no handler wrote (an unknown route, a method that is not allowed, a body that could
 /// not be unpacked) gets a body like the others.
-pub(crate) async fn complete(mut response: Response) -> Response {
+pub(crate) async fn complete(response: Response) -> Response {
     let status = response.status();
     let unwritten = status.is_client_error() || status.is_server_error();
     if !unwritten || response.extensions().get::<Problem>().is_some() {
@@ -158,10 +154,7 @@ pub(crate) async fn complete(mut response: Response) -> Response {
     }
     let detail = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            match response.headers().get(ALLOW).and_then(|allow| allow.to_str().ok()) {
-                Some(allow) => format!("this path answers {allow}"),
-                None => "this path does not answer that method".to_string(),
-            }
+            "this path does not answer that method; the header Allow names those that it does".to_string()
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             "the body's Content-Encoding is not known; send gzip, deflate, zstd or none".to_string()
@@ -169,12 +162,7 @@ pub(crate) async fn complete(mut response: Response) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than this path takes".to_string(),
         _ => "the request could not be read".to_string(),
     };
-    let allow = response.headers_mut().remove(ALLOW);
-    let mut response = Problem::new(status, detail).into_response();
-    if let Some(allow) = allow {
-        response.headers_mut().insert(ALLOW, allow);
-    }
-    response
+    Problem::new(status, detail).into_response()
 }
 
 /// What a panic said.

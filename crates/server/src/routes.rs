@@ -1,4 +1,5 @@
 //! All paths, one file per resource.
+#![allow(unused_qualifications, reason = "utoipa's macro writes the paths of parameter types")]
 
 mod analytics;
 mod events;

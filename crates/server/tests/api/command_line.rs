@@ -74,7 +74,10 @@ fn a_folder_without_a_server_is_opened_directly() {
     assert!(done(run(&["segment", "show", "almost bought"], "")).contains("1 members"));
     assert_eq!(done(run(&["segment", "members", "Almost bought"], "")), "ada\n");
     let query = done(run(&["query", "@view.name:/cart"], ""));
-    assert!(query.contains("view.name is \"/cart\"") && query.contains("2 events of 2 users"), "{query}");
+    assert!(
+        query.contains("view.name is \"/cart\"") && query.contains("2 events, 2 identified users"),
+        "{query}"
+    );
 
     let secret = done(run(&["keys", "create", "Reporting", "--scope", "read"], ""));
     assert!(secret.starts_with("wdr_"), "{secret}");
@@ -104,7 +107,7 @@ fn errors_are_one_line_on_stderr_and_the_exit_code_tells_which() {
     );
     check(&["segment", "preview", "-"], ": : :", 1, "YAML");
     check(&["segment", "members", "Nobody"], "", 1, "Nobody");
-    check(&["query", "@type:view ("], "", 1, "(");
+    check(&["query", "@type:view ("], "", 1, "position 13");
     check(&["query", "x", "--url", "http://127.0.0.1:9"], "", 1, "--url");
     check(&["serve", "--listen", "everywhere"], "", 1, "everywhere");
     check(&["serve", "--timezone", "Mars/Olympus"], "", 1, "Mars/Olympus");

@@ -38,7 +38,7 @@ async fn what_is_wrong_is_pointed_at() {
     check(
         json!({"definition": bad_query}),
         &format!("{definition}/where/all/0/performed/steps/0/event"),
-        "(",
+        "position 13",
     )
     .await;
     let unknown = performed(json!({"event": "*", "often": true}));
