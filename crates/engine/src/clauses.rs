@@ -7,7 +7,7 @@ use whodid_query::definition::Condition;
 
 use crate::entities::Population;
 use crate::error::EngineError;
-use crate::performed::{Clause, Prepared};
+use crate::performed::{Clause, Prepared, Scratch};
 use crate::profile::ProfileTest;
 use crate::stream::Streams;
 
@@ -60,7 +60,7 @@ impl<'a> Clauses<'a> {
 
     /// The accounts that hold each clause. An account's rows are gathered once for all clauses.
     pub(crate) fn accounts(&self, population: &Population, streams: &Streams<'_>) -> Vec<RoaringBitmap> {
-        let mut prepared: Vec<Option<Prepared<'_>>> = self
+        let prepared: Vec<Option<Prepared<'_>>> = self
             .tests
             .iter()
             .map(|test| match test {
@@ -68,12 +68,13 @@ impl<'a> Clauses<'a> {
                 Test::Profile(_) => None,
             })
             .collect();
+        let mut scratch = Scratch::default();
         let mut members = vec![RoaringBitmap::new(); self.tests.len()];
         streams.for_each_account(population, |ordinal, id, rows| {
-            for ((test, prepared), members) in self.tests.iter().zip(&mut prepared).zip(&mut members) {
+            for ((test, prepared), members) in self.tests.iter().zip(&prepared).zip(&mut members) {
                 let holds = match (test, prepared) {
                     (Test::Profile(test), _) => test.holds(streams, id, rows),
-                    (_, Some(prepared)) => prepared.holds(EntityKind::Account, rows),
+                    (_, Some(prepared)) => prepared.holds(EntityKind::Account, rows, &mut scratch),
                     (_, None) => false,
                 };
                 if holds {

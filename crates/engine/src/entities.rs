@@ -6,7 +6,7 @@
 use roaring::RoaringBitmap;
 use rustc_hash::FxHashSet;
 use whodid_model::{EntityKind, Instant, UserKey};
-use whodid_store::{BUCKETS, Owner, Snapshot};
+use whodid_store::{BUCKETS, Bucket, Owner, Snapshot};
 
 use crate::error::EngineError;
 
@@ -120,17 +120,14 @@ impl Population {
 }
 
 fn users(snapshot: &Snapshot, at: Instant) -> EntitySet {
-    let mut set = EntitySet::empty();
-    for (bucket, ordinals) in snapshot.buckets().iter().zip(&mut set.buckets) {
-        for half in bucket.halves() {
-            let known = half
-                .runs()
-                .filter(|(_, run)| run.owner.user().is_some())
-                .filter(|(_, run)| half.columns.ts_us()[run.start as usize] < at.0);
-            ordinals.extend(known.map(|(ordinal, _)| ordinal));
-        }
-    }
-    set
+    let users_of = |bucket: &Bucket| {
+        bucket
+            .halves()
+            .into_iter()
+            .map(|half| half.users(at))
+            .fold(RoaringBitmap::new(), |all, half| all | half)
+    };
+    EntitySet { buckets: snapshot.buckets().iter().map(users_of).collect() }
 }
 
 fn accounts(snapshot: &Snapshot, at: Instant) -> Vec<String> {

@@ -6,11 +6,11 @@ use roaring::RoaringBitmap;
 use whodid_match as kernel;
 use whodid_model::{EntityKind, Instant, TimeRange, Value};
 use whodid_query::definition::{Aggregation, Order, Per, Performed, Resolved, Within};
-use whodid_store::{Column, Columns};
+use whodid_store::{Column, Columns, Half};
 
 use crate::error::EngineError;
 use crate::mask::{Mask, matching};
-use crate::stream::{Row, Streams};
+use crate::stream::{Row, Streams, for_each_hit_run};
 
 /// A clause made ready for one evaluation instant.
 pub(crate) struct Clause<'a> {
@@ -57,12 +57,8 @@ impl<'a> Clause<'a> {
 
     /// The step bits of every row of these streams.
     pub(crate) fn prepare<'s>(&'s self, streams: &Streams<'s>) -> Prepared<'s> {
-        let half = |half: &whodid_store::Half<'s>| self.prepare_half(half.columns);
-        Prepared {
-            clause: self,
-            halves: streams.halves.iter().map(half).collect(),
-            scratch: Scratch::default(),
-        }
+        let half = |half: &Half<'s>| self.prepare_half(half.columns);
+        Prepared { clause: self, halves: streams.halves.iter().map(half).collect() }
     }
 
     fn prepare_half<'s>(&self, columns: &'s Columns) -> PreparedHalf<'s> {
@@ -99,7 +95,6 @@ fn calendar_days(seen: TimeRange, timezone: &TimeZone) -> kernel::Days {
 pub(crate) struct Prepared<'a> {
     clause: &'a Clause<'a>,
     halves: Vec<PreparedHalf<'a>>,
-    scratch: Scratch,
 }
 
 struct PreparedHalf<'a> {
@@ -109,8 +104,9 @@ struct PreparedHalf<'a> {
     measured: Option<&'a Column>,
 }
 
+/// Memory that one entity after another uses again.
 #[derive(Default)]
-struct Scratch {
+pub(crate) struct Scratch {
     /// The rows of one entity that match any step.
     rows: Vec<Row>,
     ts: Vec<i64>,
@@ -120,88 +116,94 @@ struct Scratch {
 }
 
 impl Prepared<'_> {
-    /// The users of these streams for whom the clause holds, by ordinal. Only rows that match a step are looked at.
-    pub(crate) fn users(&mut self, streams: &Streams<'_>) -> RoaringBitmap {
-        let mut members = Vec::new();
-        let holds_for_nothing = self.clause.performed.holds_for_nothing();
+    /// The users of these streams for whom the clause holds, by ordinal. Only users with a row that matches a step are
+    /// looked at one by one.
+    pub(crate) fn users(&self, streams: &Streams<'_>) -> RoaringBitmap {
+        let mut scratch = Scratch::default();
+        let mut members = RoaringBitmap::new();
         for (number, half) in streams.halves.iter().enumerate() {
-            let ts_us = half.columns.ts_us();
-            for (ordinal, run) in half.runs() {
-                let first_us = ts_us[run.start as usize];
-                if run.owner.user().is_none() || first_us >= self.clause.at.0 {
-                    continue;
-                }
-                let Prepared { halves, scratch, .. } = self;
-                let hits = halves[number].union.ones(run.rows());
-                scratch.rows.clear();
-                scratch.rows.extend(hits.map(|row| Row {
-                    half: number as u32,
-                    row: row as u32,
-                    ts_us: ts_us[row],
-                }));
-                let holds = match self.scratch.rows.is_empty() {
-                    true => holds_for_nothing,
-                    false => self.decide(EntityKind::User, first_us),
-                };
-                if holds {
-                    members.push(ordinal);
-                }
-            }
+            let (mut held, mut failed) = (Vec::new(), Vec::new());
+            self.users_with_rows(number, *half, &mut scratch, |ordinal, holds| match holds {
+                true => held.push(ordinal),
+                false => failed.push(ordinal),
+            });
+            let known = half.users(self.clause.at);
+            members |= match self.clause.performed.holds_for_nothing() {
+                true => known - failed.into_iter().collect::<RoaringBitmap>(),
+                false => known & held.into_iter().collect::<RoaringBitmap>(),
+            };
         }
-        members.into_iter().collect()
+        members
+    }
+
+    /// Calls `decided` for every owner of a half who has a row that matches a step.
+    fn users_with_rows(
+        &self,
+        number: usize,
+        half: Half<'_>,
+        scratch: &mut Scratch,
+        mut decided: impl FnMut(u32, bool),
+    ) {
+        let (starts, ts_us) = (half.columns.run_starts(), half.columns.ts_us());
+        for_each_hit_run(half, &self.halves[number].union, |run, rows| {
+            let row = |row: &usize| Row { half: number as u32, row: *row as u32, ts_us: ts_us[*row] };
+            scratch.rows.clear();
+            scratch.rows.extend(rows.iter().map(row));
+            let holds = self.decide(EntityKind::User, ts_us[starts[run] as usize], scratch);
+            decided(half.first_ordinal + run as u32, holds);
+        });
     }
 
     /// Whether the clause holds for the entity with these rows, of which there is at least one.
-    pub(crate) fn holds(&mut self, kind: EntityKind, rows: &[Row]) -> bool {
-        let Prepared { halves, scratch, .. } = self;
+    pub(crate) fn holds(&self, kind: EntityKind, rows: &[Row], scratch: &mut Scratch) -> bool {
         scratch.rows.clear();
-        scratch.rows.extend(rows.iter().filter(|row| halves[row.half as usize].union.get(row.row as usize)));
-        self.decide(kind, rows.first().map_or(i64::MAX, |row| row.ts_us))
+        let matching = |row: &&Row| self.halves[row.half as usize].union.get(row.row as usize);
+        scratch.rows.extend(rows.iter().filter(matching));
+        self.decide(kind, rows.first().map_or(i64::MAX, |row| row.ts_us), scratch)
     }
 
     /// Decides by the rows in the scratch. `first_us` is when the entity was first seen.
-    fn decide(&mut self, kind: EntityKind, first_us: i64) -> bool {
-        let clause = self.clause;
-        let range = match clause.window {
+    fn decide(&self, kind: EntityKind, first_us: i64, scratch: &mut Scratch) -> bool {
+        let performed = self.clause.performed;
+        let range = match self.clause.window {
             Resolved::Fixed(range) => range,
             Resolved::SinceFirstSeen(span) => {
                 let first = Instant(first_us);
-                TimeRange { from: first, to: first.plus(span) }.cut_at(clause.at)
+                TimeRange { from: first, to: first.plus(span) }.cut_at(self.clause.at)
             }
         };
-        match &clause.performed.measure {
+        match &performed.measure {
             Some(measure) => {
-                let observed = self.measure(measure.aggregation, range);
+                let observed = self.measure(measure.aggregation, range, &scratch.rows);
                 observed.is_some_and(|observed| measure.op.holds(observed, measure.value))
             }
             None => {
-                let bounds = kernel::Bounds { from: range.from.0, to: range.to.0, at: clause.at.0 };
-                let observed = self.count(kind, bounds);
-                clause.performed.times.holds(observed)
+                let bounds = kernel::Bounds { from: range.from.0, to: range.to.0, at: self.clause.at.0 };
+                performed.times.holds(self.count(kind, bounds, scratch))
             }
         }
     }
 
-    fn count(&mut self, kind: EntityKind, bounds: kernel::Bounds) -> u64 {
-        let clause = self.clause;
-        if self.scratch.rows.is_empty() {
+    fn count(&self, kind: EntityKind, bounds: kernel::Bounds, scratch: &mut Scratch) -> u64 {
+        if scratch.rows.is_empty() {
             return 0;
         }
-        self.lay_out(kind);
-        let Scratch { ts, sessions, matches, kernel: scratch, .. } = &mut self.scratch;
-        let per = match clause.performed.per {
+        self.lay_out(kind, scratch);
+        let per = match self.clause.performed.per {
             Per::Occurrence => kernel::Per::Occurrence,
-            Per::Day => kernel::Per::Day(&clause.days),
+            Per::Day => kernel::Per::Day(&self.clause.days),
             Per::Session => kernel::Per::Session,
         };
+        let Scratch { ts, sessions, matches, kernel, .. } = scratch;
         let events = kernel::Events { ts, session: sessions, matches };
         // One more than the bound tells every comparison apart.
-        let enough = clause.performed.times.value.saturating_add(1);
-        kernel::count(&clause.pattern, events, bounds, per, enough, scratch)
+        let enough = self.clause.performed.times.value.saturating_add(1);
+        kernel::count(&self.clause.pattern, events, bounds, per, enough, kernel)
     }
 
-    fn lay_out(&mut self, kind: EntityKind) {
-        let Scratch { rows, ts, sessions, matches, .. } = &mut self.scratch;
+    /// The scratch's rows as the columns that the kernels take.
+    fn lay_out(&self, kind: EntityKind, scratch: &mut Scratch) {
+        let Scratch { rows, ts, sessions, matches, .. } = scratch;
         ts.clear();
         ts.extend(rows.iter().map(|row| row.ts_us));
         matches.clear();
@@ -219,26 +221,29 @@ impl Prepared<'_> {
                     code => code,
                 }
             })),
-            EntityKind::Account => {
-                let session = |row: &Row| {
-                    let value = self.halves[row.half as usize].sessions?.value(row.row as usize)?;
-                    Some(value.as_text().into_owned())
-                };
-                let ids: Vec<Option<String>> = rows.iter().map(session).collect();
-                let mut sorted: Vec<&String> = ids.iter().flatten().collect();
-                sorted.sort_unstable();
-                sorted.dedup();
-                let rank = |id: &Option<String>| match id {
-                    None => kernel::NO_SESSION,
-                    Some(id) => sorted.partition_point(|known| *known < id) as u32,
-                };
-                sessions.extend(ids.iter().map(rank));
-            }
+            EntityKind::Account => sessions.extend(self.session_ranks(rows)),
         }
     }
 
-    fn measure(&self, aggregation: Aggregation, range: TimeRange) -> Option<f64> {
-        let inside = self.scratch.rows.iter().filter(|row| range.contains(Instant(row.ts_us)));
+    /// The place of each row's session among those of all rows, which may lie in different halves.
+    fn session_ranks(&self, rows: &[Row]) -> Vec<u32> {
+        let session = |row: &Row| {
+            let value = self.halves[row.half as usize].sessions?.value(row.row as usize)?;
+            Some(value.as_text().into_owned())
+        };
+        let ids: Vec<Option<String>> = rows.iter().map(session).collect();
+        let mut sorted: Vec<&String> = ids.iter().flatten().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let rank = |id: &Option<String>| match id {
+            None => kernel::NO_SESSION,
+            Some(id) => sorted.partition_point(|known| *known < id) as u32,
+        };
+        ids.iter().map(rank).collect()
+    }
+
+    fn measure(&self, aggregation: Aggregation, range: TimeRange, rows: &[Row]) -> Option<f64> {
+        let inside = rows.iter().filter(|row| range.contains(Instant(row.ts_us)));
         let value = |row: &Row| self.halves[row.half as usize].measured?.value(row.row as usize);
         let values: Vec<&Value> = inside.filter_map(value).collect();
         let aggregation = match aggregation {

@@ -8,6 +8,7 @@ use whodid_model::event::paths;
 use whodid_store::{Columns, Half, Snapshot};
 
 use crate::entities::{Population, account_name};
+use crate::mask::Mask;
 
 /// One event: which half, which row of it, when.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,24 @@ pub(crate) struct Row {
 pub(crate) struct Streams<'a> {
     pub(crate) halves: Vec<Half<'a>>,
     at: Instant,
+}
+
+/// Calls `visit` with the index of every living run that has a set row, and those rows.
+pub(crate) fn for_each_hit_run(half: Half<'_>, hits: &Mask, mut visit: impl FnMut(usize, &[usize])) {
+    let starts = half.columns.run_starts();
+    let mut hits = hits.ones(0..half.columns.rows()).peekable();
+    let (mut run, mut rows) = (0, Vec::new());
+    while let Some(hit) = hits.peek().copied() {
+        while starts[run + 1] as usize <= hit {
+            run += 1;
+        }
+        let end = starts[run + 1] as usize;
+        rows.clear();
+        rows.extend(std::iter::from_fn(|| hits.next_if(|row| *row < end)));
+        if half.is_alive(run as u32) {
+            visit(run, &rows);
+        }
+    }
 }
 
 impl<'a> Streams<'a> {

@@ -3,9 +3,10 @@
 //! Every attribute is a [`Column`] of narrow codes into a sorted dictionary, so that a test of a value is made once per
 //! distinct value and then becomes a look-up per row.
 
+use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
 use whodid_model::revision::Revisions;
-use whodid_model::{Event, EventKey, EventType, Instant, event::paths};
+use whodid_model::{Event, EventKey, EventType, Instant, TimeRange, event::paths};
 
 use crate::owner::Owner;
 
@@ -42,6 +43,18 @@ pub struct Columns {
     attributes: FxHashMap<Box<str>, Column>,
     /// The few rows that are put together from partial updates.
     histories: FxHashMap<u32, Box<Revisions>>,
+    summary: Summary,
+}
+
+/// What is read of all runs so often that it is kept beside them, in little memory.
+#[derive(Debug, Default)]
+struct Summary {
+    /// Where each run starts, and at the end where the last one ends.
+    starts: Vec<u32>,
+    /// The runs whose owner is a user, by index.
+    users: RoaringBitmap,
+    /// Instants of the earliest and the latest row; none without rows.
+    span: Option<(Instant, Instant)>,
 }
 
 impl Columns {
@@ -51,6 +64,44 @@ impl Columns {
 
     pub fn runs(&self) -> &[Run] {
         &self.runs
+    }
+
+    /// Where each run starts, and at the end where the last one ends.
+    pub fn run_starts(&self) -> &[u32] {
+        &self.summary.starts
+    }
+
+    /// The runs whose owner is a user, by index.
+    pub fn user_runs(&self) -> &RoaringBitmap {
+        &self.summary.users
+    }
+
+    /// The instants of the earliest and the latest row; none without rows.
+    pub fn span(&self) -> Option<(Instant, Instant)> {
+        self.summary.span
+    }
+
+    /// Whether every row is before `at`.
+    pub fn all_before(&self, at: Instant) -> bool {
+        self.summary.span.is_none_or(|(_, latest)| latest < at)
+    }
+
+    /// Whether every row lies in the range.
+    pub fn all_within(&self, range: TimeRange) -> bool {
+        self.summary.span.is_none_or(|(earliest, latest)| range.contains(earliest) && range.contains(latest))
+    }
+
+    /// To be called when all rows and runs are there.
+    fn summarize(&mut self) {
+        let mut starts: Vec<u32> = self.runs.iter().map(|run| run.start).collect();
+        starts.push(self.rows() as u32);
+        let indexed = self.runs.iter().enumerate();
+        let users =
+            indexed.filter(|(_, run)| run.owner.user().is_some()).map(|(index, _)| index as u32).collect();
+        let earliest = self.ts_us.iter().min().copied();
+        let latest = self.ts_us.iter().max().copied();
+        let span = earliest.zip(latest).map(|(earliest, latest)| (Instant(earliest), Instant(latest)));
+        self.summary = Summary { starts, users, span };
     }
 
     /// Microseconds since 1970, one per row.

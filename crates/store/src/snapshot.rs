@@ -35,14 +35,35 @@ pub struct Half<'a> {
 }
 
 impl<'a> Half<'a> {
+    /// Whether the run with this index is alive.
+    pub fn is_alive(self, run: u32) -> bool {
+        self.dead.is_none_or(|dead| !dead.contains(run))
+    }
+
+    /// The living users of whom something is known at `at`, by ordinal.
+    pub fn users(self, at: Instant) -> RoaringBitmap {
+        let mut users = self.columns.user_runs().clone();
+        if let Some(dead) = self.dead {
+            users -= dead;
+        }
+        if !self.columns.all_before(at) {
+            let runs = self.columns.runs();
+            let known = |run: &u32| self.columns.ts_us()[runs[*run as usize].start as usize] < at.0;
+            users = users.into_iter().filter(known).collect();
+        }
+        if self.first_ordinal > 0 {
+            users = users.into_iter().map(|run| self.first_ordinal + run).collect();
+        }
+        users
+    }
+
     /// The living runs with their ordinals, in order.
     pub fn runs(self) -> impl Iterator<Item = (u32, &'a Run)> {
-        let dead = self.dead;
         self.columns
             .runs()
             .iter()
             .enumerate()
-            .filter(move |(index, _)| dead.is_none_or(|dead| !dead.contains(*index as u32)))
+            .filter(move |(index, _)| self.is_alive(*index as u32))
             .map(move |(index, run)| (self.first_ordinal + index as u32, run))
     }
 }
@@ -72,8 +93,8 @@ impl Bucket {
     pub fn find(&self, owner: &Owner) -> Option<(u32, &Columns, &Run)> {
         self.halves().into_iter().find_map(|half| {
             let index = half.columns.find(owner)?;
-            let living = half.dead.is_none_or(|dead| !dead.contains(index as u32));
-            living.then(|| (half.first_ordinal + index as u32, half.columns, &half.columns.runs()[index]))
+            half.is_alive(index as u32)
+                .then(|| (half.first_ordinal + index as u32, half.columns, &half.columns.runs()[index]))
         })
     }
 }
@@ -127,7 +148,8 @@ impl Snapshot {
         let mut regrouped: Vec<Vec<(Owner, Event)>> = vec![Vec::new(); BUCKETS];
         for bucket in &mut buckets {
             let mut leaving = [RoaringBitmap::new(), RoaringBitmap::new()];
-            for (half, leaving) in bucket.halves().into_iter().zip(&mut leaving) {
+            let concerned = bucket.halves().into_iter().zip(&mut leaving);
+            for (half, leaving) in concerned.filter(|(half, _)| !half.columns.all_before(at)) {
                 for (ordinal, run) in half.runs() {
                     if let Some(events) = split_run(half.columns, run, at) {
                         leaving.insert(ordinal - half.first_ordinal);

@@ -14,6 +14,7 @@ use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
 use crate::error::EngineError;
 use crate::mask::{Mask, matching};
+use crate::stream::for_each_hit_run;
 
 /// A funnel over users.
 #[derive(Clone, Debug)]
@@ -63,20 +64,21 @@ impl FunnelSpec {
         let bounds = kernel::Bounds { from: self.range.from.0, to: self.range.to.0, at: self.range.to.0 };
         let ts_us = half.columns.ts_us();
         let (mut ts, mut matches, mut scratch) = (Vec::new(), Vec::new(), kernel::FunnelScratch::default());
-        for (_, run) in half.runs().filter(|(_, run)| run.owner.user().is_some()) {
+        for_each_hit_run(half, &union, |run, rows| {
+            if !half.columns.user_runs().contains(run as u32) {
+                return;
+            }
             ts.clear();
+            ts.extend(rows.iter().map(|row| ts_us[*row]));
             matches.clear();
-            for row in union.ones(run.rows()) {
-                ts.push(ts_us[row]);
+            matches.extend(rows.iter().map(|row| {
                 let bits = steps.iter().enumerate();
-                matches.push(bits.fold(0u16, |bits, (step, mask)| bits | (u16::from(mask.get(row)) << step)));
-            }
-            if !ts.is_empty() {
-                let stream = kernel::Stream { ts: &ts, matches: &matches };
-                let depth = funnel.attempt(stream, bounds, &mut scratch).len();
-                reached[..depth].iter_mut().for_each(|count| *count += 1);
-            }
-        }
+                bits.fold(0u16, |bits, (step, mask)| bits | (u16::from(mask.get(*row)) << step))
+            }));
+            let stream = kernel::Stream { ts: &ts, matches: &matches };
+            let depth = funnel.attempt(stream, bounds, &mut scratch).len();
+            reached[..depth].iter_mut().for_each(|count| *count += 1);
+        });
     }
 }
 

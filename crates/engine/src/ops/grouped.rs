@@ -8,12 +8,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use whodid_model::event::paths;
-use whodid_store::{Column, Half, Snapshot};
+use whodid_store::{Codes, Column, Half, Snapshot};
 
 use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
 use super::scan::{ScanColumn, ScanSpec};
 use crate::error::EngineError;
+use crate::stream::for_each_hit_run;
 
 /// Largest dense array of groups in one half of a bucket; beyond it nothing dense is possible.
 const DENSE_GROUPS: usize = 1 << 20;
@@ -130,23 +131,41 @@ struct Group {
 
 impl GroupedSpec {
     fn count(&self, half: Half<'_>, bucket: usize, facets: &[Facet<'_>]) -> Vec<Group> {
+        // The usual case of one attribute reads its codes as they are.
+        match facets {
+            [Facet::Attribute(Some(column))] => match column.codes() {
+                Codes::U8(codes) => self.count_by(half, bucket, facets, |row| codes[row].into()),
+                Codes::U16(codes) => self.count_by(half, bucket, facets, |row| codes[row].into()),
+                Codes::U32(codes) => self.count_by(half, bucket, facets, |row| codes[row] as usize),
+            },
+            _ => self.count_by(half, bucket, facets, |row| {
+                facets.iter().fold(0, |code, facet| code * facet.width() + facet.code(row))
+            }),
+        }
+    }
+
+    fn count_by(
+        &self,
+        half: Half<'_>,
+        bucket: usize,
+        facets: &[Facet<'_>],
+        code: impl Fn(usize) -> usize,
+    ) -> Vec<Group> {
         let mask = self.scan.mask(half, bucket);
         let size = facets.iter().map(Facet::width).product();
         let mut groups = vec![Group { events: 0, users: 0, last_run: 0 }; size];
         let users = half.columns.attribute(paths::USR_ID);
-        for (index, (_, run)) in half.runs().enumerate() {
+        for_each_hit_run(half, &mask, |run, rows| {
             // A run of a user shows one `usr.id` on every row, or none on any.
-            let identified = users.is_some_and(|users| users.codes().get(run.start as usize) != 0);
-            for row in mask.ones(self.scan.rows_in_range(half.columns, run)) {
-                let code = facets.iter().fold(0, |code, facet| code * facet.width() + facet.code(row));
-                let group = &mut groups[code];
+            let identified = users.is_some_and(|users| users.codes().get(rows[0]) != 0);
+            let last_run = run as u32 + 1;
+            for row in rows {
+                let group = &mut groups[code(*row)];
                 group.events += 1;
-                if identified && group.last_run != index as u32 + 1 {
-                    group.last_run = index as u32 + 1;
-                    group.users += 1;
-                }
+                group.users += u32::from(identified && group.last_run != last_run);
+                group.last_run = last_run;
             }
-        }
+        });
         groups
     }
 

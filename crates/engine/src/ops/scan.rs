@@ -11,13 +11,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::json;
 use whodid_model::{EventType, Instant, TimeRange, Value};
 use whodid_query::search::{self, Dialect, Query};
-use whodid_store::{Columns, Half, Run, Snapshot};
+use whodid_store::{Columns, Half, Snapshot};
 
 use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
 use crate::audience::Audience;
 use crate::error::EngineError;
 use crate::mask::{Mask, matching};
+use crate::stream::for_each_hit_run;
 
 /// One column of a scan. Its name in the schema is [`ScanColumn::name`].
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -129,27 +130,23 @@ impl BucketWork for ScanSpec {
 }
 
 impl ScanSpec {
-    /// The rows of a half that pass the query and the audience, before the time range.
+    /// The rows of a half that pass the query and the audience and lie in the time range.
     pub(crate) fn mask(&self, half: Half<'_>, bucket: usize) -> Mask {
-        let mask = matching(&self.query, half.columns);
-        match &self.audience {
-            Some(audience) => mask.and(&audience.mask(half, bucket)),
-            None => mask,
+        let mut mask = matching(&self.query, half.columns);
+        if let Some(audience) = &self.audience {
+            mask = mask.and(&audience.mask(half, bucket));
         }
-    }
-
-    /// The rows of a run that lie in the time range.
-    pub(crate) fn rows_in_range(&self, columns: &Columns, run: &Run) -> std::ops::Range<usize> {
-        let rows = run.rows();
-        let times = &columns.ts_us()[rows.clone()];
-        let first = rows.start + times.partition_point(|ts| *ts < self.range.from.0);
-        let end = rows.start + times.partition_point(|ts| *ts < self.range.to.0);
-        first..end.max(first)
+        if !half.columns.all_within(self.range) {
+            let ts_us = half.columns.ts_us();
+            mask.retain(|row| self.range.contains(Instant(ts_us[row])));
+        }
+        mask
     }
 
     fn matching_rows(&self, half: Half<'_>, bucket: usize) -> Vec<usize> {
-        let mask = self.mask(half, bucket);
-        half.runs().flat_map(|(_, run)| mask.ones(self.rows_in_range(half.columns, run))).collect()
+        let mut matching = Vec::new();
+        for_each_hit_run(half, &self.mask(half, bucket), |_, rows| matching.extend_from_slice(rows));
+        matching
     }
 }
 

@@ -34,6 +34,7 @@ impl Columns {
                 out.attributes.insert(path.into(), column);
             }
         }
+        out.summarize();
         out
     }
 

@@ -46,6 +46,7 @@ impl Columns {
         let rows = columns.rows();
         columns.attributes =
             builders.into_iter().map(|(path, builder)| (path, builder.finish(rows))).collect();
+        columns.summarize();
         columns
     }
 }
