@@ -20,4 +20,4 @@ pub use error::StoreError;
 pub use live::Appended;
 pub use owner::{BUCKETS, Owner};
 pub use snapshot::{Bucket, Half, Snapshot};
-pub use store::{Store, StoreOptions, StoreStatus};
+pub use store::{PartStatus, Store, StoreOptions, StoreStatus, TableStatus, Written};

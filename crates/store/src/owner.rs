@@ -40,8 +40,13 @@ impl Owner {
     }
 
     pub fn bucket(&self) -> usize {
-        (xxh3_64(self.to_string().as_bytes()) % BUCKETS as u64) as usize
+        bucket_of(&self.to_string())
     }
+}
+
+/// The bucket of the owner with this text.
+pub(crate) fn bucket_of(owner: &str) -> usize {
+    (xxh3_64(owner.as_bytes()) % BUCKETS as u64) as usize
 }
 
 /// Distinct owners have distinct texts, except a `usr.id` that is written like an anonymous one.

@@ -15,9 +15,11 @@ use crate::log::{Log, LogOptions};
 use crate::snapshot::Snapshot;
 use crate::table::EventTable;
 
+mod compact;
 mod flush;
 mod progress;
 
+pub use flush::{PartStatus, TableStatus, Written};
 use flush::{Parts, flush_in_background};
 use progress::Progress;
 
@@ -51,6 +53,8 @@ struct Inner {
     log: Log,
     live: Mutex<Shared>,
     table: tokio::sync::Mutex<Parts>,
+    /// As the last flush left it.
+    table_status: Mutex<TableStatus>,
     /// Held for as long as the folder is open; the lock goes with the file.
     _lock: File,
 }
@@ -71,6 +75,7 @@ pub struct StoreStatus {
     pub unflushed_events: usize,
     pub log_bytes: u64,
     pub parts: usize,
+    pub table: TableStatus,
     pub resident_bytes: usize,
     pub attribute_paths: usize,
     pub now: Instant,
@@ -112,6 +117,7 @@ impl Store {
             options,
             log,
             live: Mutex::new(shared),
+            table_status: Mutex::new(parts.status()),
             table: tokio::sync::Mutex::new(parts),
             _lock: lock,
         });
@@ -178,14 +184,15 @@ impl Store {
 
     pub async fn status(&self) -> Result<StoreStatus, StoreError> {
         let snapshot = self.snapshot().await?;
-        let parts = self.inner.table.lock().await.numbers.len();
+        let table = self.inner.table_status.lock().clone();
         let shared = self.inner.live.lock();
         Ok(StoreStatus {
             watermark: snapshot.watermark(),
             events: snapshot.rows(),
             unflushed_events: shared.live.unflushed_events(),
             log_bytes: self.inner.log.bytes(),
-            parts,
+            parts: table.parts.len(),
+            table,
             resident_bytes: shared.live.bytes(),
             attribute_paths: shared.live.paths(),
             now: self.inner.clock.now(),

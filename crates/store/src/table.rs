@@ -4,7 +4,9 @@
 //! the log. A crash leaves the commit before or the commit after, and at most some files that no commit names, which
 //! the next [`EventTable::open`] deletes.
 //!
-//! Columns are named by attribute path ([`layout`]); a part holds only the columns that its events carry.
+//! Columns are named by attribute path ([`layout`]); a part holds only the columns that its events carry. Rows of a part
+//! are of one month and sorted by bucket and owner ([`row`]), so that a window prunes parts, old data drops whole, and a
+//! bucket is a few row groups.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +23,12 @@ mod durable;
 mod layout;
 mod part;
 mod read;
+mod row;
 mod write;
 
 use layout::Layout;
 pub(crate) use part::{PartId, PartInfo};
+pub(crate) use row::Row;
 
 /// Most rows of one part; a larger change becomes several parts.
 const PART_ROWS: usize = 1_000_000;
@@ -37,6 +41,8 @@ pub(crate) struct EventTable {
     layout: Layout,
     parts: Vec<PartInfo>,
     covered: LogPosition,
+    /// A former version made the table, so that its schema lacks columns that every part has now.
+    schema_is_old: bool,
     /// Removed by the last commit. Other readers may be at them still, so they stay until the next one.
     discarded: Vec<PartId>,
     part_rows: usize,
@@ -47,10 +53,8 @@ pub(crate) struct EventTable {
 /// One atomic change of the table.
 #[derive(Default)]
 pub(crate) struct Change {
-    /// New rows, in the order in which they are to lie.
-    pub(crate) add: Vec<Event>,
-    /// For each new row the id of its resolved user as people see it; empty for none.
-    pub(crate) users: Vec<String>,
+    /// New rows, sorted by [`Row::order`].
+    pub(crate) add: Vec<Row>,
     pub(crate) remove: Vec<PartId>,
     /// All below this log position is in the table once the change is. A lower one than before changes nothing.
     pub(crate) covers: LogPosition,
@@ -73,6 +77,7 @@ impl EventTable {
             layout: Layout::default(),
             parts: Vec::new(),
             covered: LogPosition(0),
+            schema_is_old: false,
             discarded: Vec::new(),
             part_rows: PART_ROWS,
             unsettled: false,
@@ -101,7 +106,12 @@ impl EventTable {
         let answer = self.store.get(&location).await.map_err(|e| StoreError::table(doing(), e))?;
         let bytes = answer.bytes().await.map_err(|e| StoreError::table(doing(), e))?;
         let path = self.folder.join(location.as_ref());
-        let events = tokio::task::spawn_blocking(move || read::events(&path, bytes)).await;
+        let part = part.clone();
+        let read = move || {
+            part.verify(&path, &bytes)?;
+            read::events(&path, bytes)
+        };
+        let events = tokio::task::spawn_blocking(read).await;
         events.map_err(|e| StoreError::table(doing(), e))?
     }
 
@@ -116,7 +126,7 @@ impl EventTable {
         }
         let mut layout = self.layout.clone();
         let mut added = Vec::new();
-        let written = self.write_parts(change.add, change.users, &mut layout, &mut added).await;
+        let written = self.write_parts(change.add, &mut layout, &mut added).await;
         let ids: Vec<PartId> = added.iter().map(|part| part.info.id.clone()).collect();
         let covers = change.covers.max(self.covered);
         let result = match written {
@@ -167,8 +177,9 @@ impl EventTable {
 }
 
 /// The earliest and the latest instant of rows; none of no rows.
-fn bounds(events: &[Event]) -> Option<(Instant, Instant)> {
-    Some((events.iter().map(|event| event.ts).min()?, events.iter().map(|event| event.ts).max()?))
+fn bounds(rows: &[Row]) -> Option<(Instant, Instant)> {
+    let instants = || rows.iter().map(|row| row.event.ts);
+    Some((instants().min()?, instants().max()?))
 }
 
 #[cfg(test)]

@@ -5,33 +5,40 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use whodid_model::{Event, EventKey};
+use serde::Serialize;
+use whodid_model::{Event, EventKey, Instant};
 
-use super::Inner;
+use super::{Inner, compact};
 use crate::error::StoreError;
 use crate::log::LogPosition;
 use crate::owner::Owner;
-use crate::table::{Change, EventTable, PartId};
+use crate::table::{Change, EventTable, PartId, PartInfo, Row};
 
 /// How often the background looks whether a flush is due.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Parts smaller than this are joined when there are more than [`SMALL_PARTS`] of them.
-const SMALL_PART_ROWS: u64 = 100_000;
-const SMALL_PARTS: usize = 8;
+/// Rows that are looked at while intake and questions have to wait.
+const ROWS_PER_LOCK: usize = 4_096;
 
 /// The table with the small numbers under which the live state knows its parts.
 pub(super) struct Parts {
     pub(super) table: EventTable,
     pub(super) numbers: BTreeMap<u32, PartId>,
     next_number: u32,
+    written: Written,
     /// A flush is at work, or went away before its end, so that nobody knows what it wrote.
     in_doubt: bool,
 }
 
 impl Parts {
     pub(super) fn new(table: EventTable) -> Parts {
-        Parts { table, numbers: BTreeMap::new(), next_number: 0, in_doubt: false }
+        Parts {
+            table,
+            numbers: BTreeMap::new(),
+            next_number: 0,
+            written: Written::default(),
+            in_doubt: false,
+        }
     }
 
     pub(super) fn number(&mut self, id: PartId) -> u32 {
@@ -41,21 +48,63 @@ impl Parts {
         number
     }
 
-    /// Parts with superseded rows, and the small ones when they have become many.
-    fn to_rewrite(&self, superseded: impl Iterator<Item = u32>) -> Vec<u32> {
-        let mut numbers: Vec<u32> = superseded.collect();
-        let rows: BTreeMap<PartId, u64> =
-            self.table.parts().into_iter().map(|part| (part.id, part.rows)).collect();
-        let small = |id: &PartId| rows.get(id).is_some_and(|rows| *rows < SMALL_PART_ROWS);
-        let small: Vec<u32> =
-            self.numbers.iter().filter(|(_, id)| small(id)).map(|(number, _)| *number).collect();
-        if small.len() > SMALL_PARTS {
-            numbers.extend(small);
-        }
+    /// The numbers of parts to write anew: those with superseded rows, and those that are to be joined.
+    fn to_rewrite(&self, superseded: &FxHashMap<u32, FxHashSet<EventKey>>) -> Vec<u32> {
+        let infos = self.table.parts();
+        let by_id: FxHashMap<&PartId, u32> = self.numbers.iter().map(|(number, id)| (id, *number)).collect();
+        let busy = |id: &PartId| by_id.get(id).is_none_or(|number| superseded.contains_key(number));
+        let joined = compact::to_join(&infos, busy, compact::JOIN_BYTES);
+        let joined = joined.into_iter().filter_map(|id| by_id.get(id)).copied();
+        let mut numbers: Vec<u32> = superseded.keys().copied().chain(joined).collect();
         numbers.sort_unstable();
-        numbers.dedup();
         numbers
     }
+
+    /// What people are told of the table.
+    pub(super) fn status(&self) -> TableStatus {
+        let part = |part: PartInfo| PartStatus {
+            file: part.id.to_string(),
+            rows: part.rows,
+            bytes: part.bytes,
+            earliest: part.earliest,
+            latest: part.latest,
+        };
+        TableStatus {
+            covered: self.table.covered().0,
+            written: self.written,
+            parts: self.table.parts().into_iter().map(part).collect(),
+        }
+    }
+}
+
+/// How the table is doing.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TableStatus {
+    /// How many of the events ever logged the table covers.
+    pub covered: u64,
+    pub written: Written,
+    pub parts: Vec<PartStatus>,
+}
+
+/// What has been written since the start. Rows by events is the write amplification.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Written {
+    pub flushes: u64,
+    /// New and revised events.
+    pub events: u64,
+    /// These and the rows of parts that were written anew.
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// One file of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartStatus {
+    pub file: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub earliest: Instant,
+    pub latest: Instant,
 }
 
 impl Inner {
@@ -96,40 +145,62 @@ impl Inner {
     async fn write(
         &self,
         parts: &mut Parts,
-        mut rows: Vec<(Owner, Event)>,
+        new: Vec<(Owner, Event)>,
         superseded: &FxHashMap<u32, FxHashSet<EventKey>>,
         covers: LogPosition,
     ) -> Result<(), StoreError> {
-        let rewritten = parts.to_rewrite(superseded.keys().copied());
+        let events = new.len() as u64;
+        let mut rows: Vec<Row> = new.into_iter().map(|(owner, event)| Row::new(&owner, event)).collect();
+        let rewritten = parts.to_rewrite(superseded);
         let mut remove = Vec::new();
         for number in &rewritten {
             let Some(id) = parts.numbers.get(number).cloned() else { continue };
-            let gone = superseded.get(number);
-            let kept = parts.table.read(&id).await?.into_iter();
-            let kept = kept.filter(|event| gone.is_none_or(|gone| !gone.contains(&event.key())));
-            let shared = self.live.lock();
-            rows.extend(kept.map(|event| (shared.live.owner_of(&event), event)));
+            let mut kept = parts.table.read(&id).await?;
+            if let Some(gone) = superseded.get(number) {
+                kept.retain(|event| !gone.contains(&event.key()));
+            }
+            self.resolve(kept, &mut rows);
             remove.push(id);
         }
-        rows.sort_by(|(a_owner, a), (b_owner, b)| {
-            (a_owner.bucket(), a_owner, a.ts, &a.id).cmp(&(b_owner.bucket(), b_owner, b.ts, &b.id))
-        });
-        let (users, events): (Vec<_>, Vec<_>) = rows
-            .into_iter()
-            .map(|(owner, event)| (owner.user().map(ToString::to_string).unwrap_or_default(), event))
-            .unzip();
-        let keys: Vec<EventKey> = events.iter().map(Event::key).collect();
-        let added = parts.table.commit(Change { add: events, users, remove, covers }).await?;
-        let mut shared = self.live.lock();
+        let sort = move || {
+            rows.sort_unstable_by(Row::order);
+            let keys: Vec<EventKey> = rows.iter().map(|row| row.event.key()).collect();
+            (rows, keys)
+        };
+        let (add, keys) = tokio::task::spawn_blocking(sort)
+            .await
+            .map_err(|source| StoreError::Stopped { detail: source.to_string() })?;
+        let added = parts.table.commit(Change { add, remove, covers }).await?;
+        let written = &mut parts.written;
+        written.flushes += 1;
+        written.events += events;
+        written.rows += keys.len() as u64;
+        written.bytes += added.iter().map(|part| part.bytes).sum::<u64>();
         for number in rewritten {
             parts.numbers.remove(&number);
         }
-        let mut keys = keys.iter();
+        let mut keys = keys.as_slice();
         for part in added {
             let number = parts.number(part.id);
-            shared.live.flushed(number, keys.by_ref().take(part.rows as usize));
+            let (of_part, behind) = keys.split_at(part.rows as usize);
+            for some in of_part.chunks(ROWS_PER_LOCK) {
+                self.live.lock().live.flushed(number, some.iter());
+            }
+            keys = behind;
         }
+        *self.table_status.lock() = parts.status();
         Ok(())
+    }
+
+    /// Events of parts as rows under the owners that they have now.
+    fn resolve(&self, events: Vec<Event>, rows: &mut Vec<Row>) {
+        rows.reserve(events.len());
+        let mut events = events.into_iter();
+        while events.len() > 0 {
+            let shared = self.live.lock();
+            let some = events.by_ref().take(ROWS_PER_LOCK);
+            rows.extend(some.map(|event| Row::new(&shared.live.owner_of(&event), event)));
+        }
     }
 
     fn flush_is_due(&self) -> bool {

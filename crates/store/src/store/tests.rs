@@ -10,6 +10,7 @@ use crate::log::LogPosition;
 use crate::model_of_store::{any_event, model, shown};
 
 mod crash;
+mod samples;
 
 /// Flushes only when asked to.
 fn by_hand() -> StoreOptions {

@@ -11,11 +11,12 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError, checkpoints};
 use object_store::ObjectStoreExt;
 use url::Url;
-use whodid_model::{Event, Instant};
+use whodid_model::Instant;
 
 use super::layout::Layout;
 use super::part::{PartId, PartInfo};
-use super::{EventTable, bounds, durable, write};
+use super::row::{self, Row};
+use super::{EventTable, bounds, durable, layout, write};
 use crate::error::StoreError;
 use crate::log::LogPosition;
 
@@ -86,35 +87,35 @@ impl EventTable {
         let log_store = self.delta.log_store();
         let version = state.transaction_version(log_store.as_ref(), APP_ID).await;
         let version = version.map_err(|e| StoreError::table(doing, e))?.unwrap_or_default();
-        self.layout = Layout::of(&state.schema());
+        let schema = state.schema();
+        self.layout = Layout::of(&schema);
+        self.schema_is_old = layout::lacks_fixed_columns(&schema);
         self.covered = LogPosition(u64::try_from(version).unwrap_or_default());
         self.parts = parts;
         Ok(())
     }
 
-    /// Writes the files of `events`. Those that are there when this fails are in `added` too.
+    /// Writes the files of `rows`. Those that are there when this fails are in `added` too.
     pub(super) async fn write_parts(
         &self,
-        events: Vec<Event>,
-        users: Vec<String>,
+        rows: Vec<Row>,
         layout: &mut Layout,
         added: &mut Vec<NewPart>,
     ) -> Result<(), StoreError> {
-        let rows = Arc::new((events, users));
-        for start in (0..rows.0.len()).step_by(self.part_rows) {
-            let range = start..rows.0.len().min(start + self.part_rows);
+        let rows = Arc::new(rows);
+        for range in row::parts(&rows, self.part_rows) {
             let (rows, mut grown) = (rows.clone(), layout.clone());
             let encoded = tokio::task::spawn_blocking(move || {
-                let (events, users) = (&rows.0[range.clone()], &rows.1[range]);
-                let columns = grown.admit(events);
-                let bytes = write::part(events, users, &grown, &columns);
-                (grown, bytes, events.len() as u64, bounds(events))
+                let rows = &rows[range];
+                let columns = grown.admit(rows.iter().map(|row| &row.event));
+                let bytes = write::part(rows, &grown, &columns);
+                (grown, bytes, rows.len() as u64, bounds(rows))
             });
             let (grown, bytes, rows, bounds) =
                 encoded.await.map_err(|e| StoreError::table("encoding a part", e))?;
             let bytes = bytes.map_err(|e| StoreError::table("encoding a part", e))?;
             let (earliest, latest) = bounds.unwrap_or((Instant::MIN, Instant::MAX));
-            let info = PartInfo { id: PartId::new(), rows, bytes: bytes.len() as u64, earliest, latest };
+            let info = PartInfo { id: PartId::of(&bytes), rows, bytes: bytes.len() as u64, earliest, latest };
             *layout = grown;
             self.write_file(info, bytes, added).await?;
         }
@@ -165,7 +166,7 @@ impl EventTable {
     fn actions(&self, layout: &Layout, added: &[NewPart], removed: &[PartId]) -> DeltaResult<Vec<Action>> {
         let state = self.delta.snapshot()?;
         let mut actions = Vec::new();
-        if *layout != self.layout {
+        if *layout != self.layout || self.schema_is_old {
             actions.push(Action::Metadata(state.metadata().clone().with_schema(&layout.delta_schema()?)?));
         }
         actions.extend(added.iter().map(|part| {

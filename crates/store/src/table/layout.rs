@@ -1,6 +1,7 @@
 //! Which column a value lies in.
 //!
-//! - `type`, `ts` (µs, UTC), `id`: the event's own members. `_user`: the id of the resolved user as people see it.
+//! - `type`, `ts` (µs, UTC), `id`: the event's own members. `_user`: the id of the resolved user as people see it when
+//!   the row was written. `_bucket`: the number of the bucket that its owner hashes into.
 //!   `_revision`: a view's version. `_revisions`: JSON of what a view with partial updates was put together from.
 //! - Every attribute path is a column of the type of the first value seen there: string, double, boolean or a list of
 //!   strings. Values of another type lie beside it in `<path>#string`, `#number`, `#boolean` or `#list`.
@@ -19,15 +20,17 @@ pub(super) const TYPE: &str = "type";
 pub(super) const TS: &str = "ts";
 pub(super) const ID: &str = "id";
 pub(super) const USER: &str = "_user";
+pub(super) const BUCKET: &str = "_bucket";
 pub(super) const REVISION: &str = "_revision";
 pub(super) const REVISIONS: &str = "_revisions";
 pub(super) const OVERFLOW: &str = "_overflow";
 
-const FIXED: [(&str, PrimitiveType); 7] = [
+const FIXED: [(&str, PrimitiveType); 8] = [
     (TYPE, PrimitiveType::String),
     (TS, PrimitiveType::Timestamp),
     (ID, PrimitiveType::String),
     (USER, PrimitiveType::String),
+    (BUCKET, PrimitiveType::Integer),
     (REVISION, PrimitiveType::Long),
     (REVISIONS, PrimitiveType::String),
     (OVERFLOW, PrimitiveType::String),
@@ -126,7 +129,7 @@ impl Layout {
     }
 
     /// Finds or makes a column for every value of `events`. Answers which columns these are, sorted by name.
-    pub(super) fn admit(&mut self, events: &[Event]) -> Vec<u32> {
+    pub(super) fn admit<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) -> Vec<u32> {
         let mut used = vec![false; self.columns.len()];
         for event in events {
             for (path, value) in &event.attributes {
@@ -197,6 +200,7 @@ pub(super) fn part_schema(layout: &Layout, columns: &[u32]) -> Schema {
         let kind = match kind {
             PrimitiveType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             PrimitiveType::Long => DataType::Int64,
+            PrimitiveType::Integer => DataType::Int32,
             _ => DataType::Utf8,
         };
         Field::new(*name, kind, true)
@@ -206,6 +210,11 @@ pub(super) fn part_schema(layout: &Layout, columns: &[u32]) -> Schema {
         Field::new(name, kind.arrow(), true)
     });
     Schema::new(fixed.chain(dynamic).collect::<Vec<_>>())
+}
+
+/// Whether a table's schema was made by a version that knew fewer columns.
+pub(super) fn lacks_fixed_columns(schema: &StructType) -> bool {
+    FIXED.iter().any(|(name, _)| schema.field(name).is_none())
 }
 
 /// Whether a column holds no attribute.

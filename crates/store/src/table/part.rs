@@ -6,6 +6,10 @@ use object_store::path::Path;
 use serde::Deserialize;
 use serde_json::json;
 use whodid_model::Instant;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::row::month_of;
+use crate::error::StoreError;
 
 const PREFIX: &str = "events-";
 const SUFFIX: &str = ".parquet";
@@ -15,13 +19,29 @@ const SUFFIX: &str = ".parquet";
 pub(crate) struct PartId(String);
 
 impl PartId {
-    /// A name that no other part has; later ones sort behind earlier ones.
-    pub(super) fn new() -> PartId {
-        PartId(format!("{PREFIX}{}{SUFFIX}", uuid::Uuid::now_v7()))
+    /// A name that no other part has; later ones sort behind earlier ones. It ends with a checksum of the file.
+    pub(super) fn of(bytes: &[u8]) -> PartId {
+        PartId(format!("{PREFIX}{}-{:016x}{SUFFIX}", uuid::Uuid::now_v7(), xxh3_64(bytes)))
+    }
+
+    /// Errors: `Damaged` when the file's bytes are not those that its name tells.
+    pub(super) fn verify(&self, path: &std::path::Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let checksum = self.checksum();
+        if checksum.is_none_or(|checksum| checksum == xxh3_64(bytes)) {
+            return Ok(());
+        }
+        let detail = "its bytes do not match the checksum in its name".to_string();
+        Err(StoreError::Damaged { path: path.to_path_buf(), detail })
+    }
+
+    /// None for the names of former versions, which end with a UUID, and of other programs.
+    fn checksum(&self) -> Option<u64> {
+        let (_, digits) = self.0.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.rsplit_once('-')?;
+        (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
     }
 
     /// A part that the table's log names. It may have been written by another program.
-    pub(super) fn named(path: &str) -> PartId {
+    pub(crate) fn named(path: &str) -> PartId {
         PartId(path.to_string())
     }
 
@@ -75,6 +95,12 @@ struct Bound {
 const EXPRESSIBLE_US: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_207_200_000_000;
 
 impl PartInfo {
+    /// The month that all rows lie in, counted from January 1970; none for a part of several months.
+    pub(crate) fn month(&self) -> Option<i64> {
+        let month = month_of(self.earliest);
+        (month == month_of(self.latest)).then_some(month)
+    }
+
     pub(super) fn of_stats(id: PartId, bytes: u64, stats: Option<&str>) -> PartInfo {
         let stats: Stats = stats.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let instant = |bound: Bound| bound.ts.and_then(|text| Instant::parse(&text));

@@ -25,7 +25,8 @@ pub(super) fn events(path: &Path, bytes: Bytes) -> Result<Vec<Event>, StoreError
     let format = file.key_value_metadata().into_iter().flatten().find(|pair| pair.key == FORMAT_KEY);
     let format = format.and_then(|pair| pair.value.as_deref());
     // A table optimised by another program has lost the mark and kept the columns.
-    if let Some(found) = format.filter(|found| *found != FORMAT.to_string()) {
+    let is_known = |found: &str| found.parse().is_ok_and(|found: u32| (1..=FORMAT).contains(&found));
+    if let Some(found) = format.filter(|found| !is_known(found)) {
         return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string(), known: FORMAT });
     }
     let mut events = Vec::with_capacity(usize::try_from(file.num_rows()).unwrap_or_default());

@@ -1,11 +1,14 @@
 use std::collections::BTreeSet;
 
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::PageIndexPolicy;
 use proptest::prelude::*;
 use whodid_model::{Attributes, EventType, Value};
 
 use super::layout::{Kind, MAX_COLUMNS};
 use super::*;
 use crate::log::tests::any_event;
+use crate::owner::Owner;
 
 fn event(n: i64, attributes: &[(&str, Value)]) -> Event {
     Event {
@@ -22,9 +25,13 @@ fn plain(numbers: std::ops::Range<i64>) -> Vec<Event> {
     numbers.map(|n| event(n, &[("usr.id", format!("u{n}").into()), ("view.name", "/cart".into())])).collect()
 }
 
+fn row(event: Event) -> Row {
+    Row::new(&Owner::named_by(&event), event)
+}
+
 fn adding(add: Vec<Event>, covers: u64) -> Change {
-    let users = add.iter().map(|event| event.usr_id().unwrap_or_default()).collect();
-    Change { add, users, remove: Vec::new(), covers: LogPosition(covers) }
+    let add = add.into_iter().map(row).collect();
+    Change { add, remove: Vec::new(), covers: LogPosition(covers) }
 }
 
 async fn read_all(table: &EventTable) -> Vec<Event> {
@@ -50,8 +57,8 @@ fn columns_of(layout: &mut Layout, events: &[Event]) -> Vec<String> {
 
 fn round_trip(layout: &mut Layout, events: &[Event]) -> Vec<Event> {
     let columns = layout.admit(events);
-    let users = vec![String::new(); events.len()];
-    let bytes = write::part(events, &users, layout, &columns).unwrap();
+    let rows: Vec<Row> = events.iter().cloned().map(row).collect();
+    let bytes = write::part(&rows, layout, &columns).unwrap();
     read::events(Path::new("part"), bytes.into()).unwrap()
 }
 
@@ -127,7 +134,7 @@ fn damaged_and_foreign_parts_are_refused() {
     let events = plain(0..10);
     let mut layout = Layout::default();
     let columns = layout.admit(&events);
-    let bytes = write::part(&events, &vec![String::new(); 10], &layout, &columns).unwrap();
+    let bytes = write::part(&events.into_iter().map(row).collect::<Vec<_>>(), &layout, &columns).unwrap();
     for cut in [0, 4, bytes.len() / 2, bytes.len() - 1] {
         let error = read::events(Path::new("part"), bytes[..cut].to_vec().into()).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
@@ -295,4 +302,50 @@ fn every_value_but_null_has_a_kind() {
     let values = ["x".into(), 1.0.into(), true.into(), Value::List(Vec::new())];
     assert_eq!(values.each_ref().map(Kind::of), Kind::ALL.map(Some));
     assert_eq!(Kind::of(&Value::Null), None);
+}
+
+#[tokio::test]
+async fn parts_are_of_one_month_and_say_what_lies_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let day_us = 86_400_000_000;
+    let late =
+        |n: i64| Event { ts: Instant(1_790_000_000_000_000 - n * 11 * day_us), ..plain(n..n + 1).remove(0) };
+    let events: Vec<Event> = (0..40).map(late).collect();
+    let mut rows: Vec<Row> = events.iter().cloned().map(row).collect();
+    rows.sort_by(Row::order);
+    let change = Change { add: rows.clone(), covers: LogPosition(40), ..Change::default() };
+    let added = table.commit(change).await.unwrap();
+    assert_eq!(added.iter().map(|part| part.rows).sum::<u64>(), 40);
+    let months: Vec<i64> = added.iter().map(|part| part.month().expect("one month")).collect();
+    assert_eq!(months, (666..=680).collect::<Vec<_>>(), "from July 2025 to September 2026");
+    assert_eq!(read_all(&table).await, rows.into_iter().map(|row| row.event).collect::<Vec<_>>());
+
+    let file = std::fs::File::open(dir.path().join(added[3].id.as_str())).unwrap();
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+    let metadata = ArrowReaderMetadata::load(&file, options).unwrap().metadata().clone();
+    assert!(metadata.column_index().is_some() && metadata.offset_index().is_some());
+    let bucket =
+        metadata.row_group(0).columns().iter().find(|column| column.column_path().string() == "_bucket");
+    let bounds = bucket.and_then(|column| column.statistics()).expect("statistics");
+    assert!(bounds.min_bytes_opt().is_some() && bounds.max_bytes_opt().is_some());
+}
+
+#[tokio::test]
+async fn a_flipped_byte_of_a_part_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let part = table.commit(adding(plain(0..3), 3)).await.unwrap().remove(0).id;
+    let path = dir.path().join(part.as_str());
+    let whole = std::fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(101) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        let error = table.read(&part).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::Damaged { .. }) && error.to_string().contains("checksum"),
+            "{error}"
+        );
+    }
 }

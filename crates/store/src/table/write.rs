@@ -1,10 +1,10 @@
-//! Events to the bytes of a part.
+//! Rows to the bytes of a part.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Array, ListBuilder, RecordBatch,
+    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int32Array, Int64Array, ListBuilder, RecordBatch,
     StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use parquet::arrow::ArrowWriter;
@@ -12,38 +12,39 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use whodid_model::{Event, Value};
+use whodid_model::Value;
 
 use super::layout::{self, Kind, Layout};
+use super::row::{self, Row};
 
-/// The version of what a part's columns mean, in its key-value metadata.
+/// The version of what a part's columns mean, in its key-value metadata. Every version up to this one can be read.
+///
+/// 1: rows of any months, sorted by owner. 2: `_bucket`; rows of one month, in the order of [`Row::order`]; row groups
+/// hold whole buckets or a piece of one.
 pub(super) const FORMAT_KEY: &str = "whodid.format";
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// Rows that are turned into columns at a time.
 const BATCH_ROWS: usize = 8_192;
-/// Small enough that a reader can skip by `_user` and `ts`, large enough for dictionaries to pay.
+/// Most rows of a row group: small enough that a reader can skip by `_bucket`, large enough for dictionaries to pay.
 const ROW_GROUP_ROWS: usize = 131_072;
 const ZSTD_LEVEL: i32 = 1;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Encodes rows as one Parquet file. `columns` are those that [`Layout::admit`] answered for these events. `users` is
-/// as long as `events`.
-pub(super) fn part(
-    events: &[Event],
-    users: &[String],
-    layout: &Layout,
-    columns: &[u32],
-) -> Result<Vec<u8>, Failure> {
+/// Encodes rows as one Parquet file. `columns` are those that [`Layout::admit`] answered for their events.
+pub(super) fn part(rows: &[Row], layout: &Layout, columns: &[u32]) -> Result<Vec<u8>, Failure> {
     let schema = Arc::new(layout::part_schema(layout, columns));
     let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties()?))?;
-    for (events, users) in events.chunks(BATCH_ROWS).zip(users.chunks(BATCH_ROWS)) {
-        let mut arrays = fixed_columns(events, users);
-        let (dynamic, overflow) = attribute_columns(events, layout, columns)?;
-        arrays.push(overflow);
-        arrays.extend(dynamic);
-        writer.write(&RecordBatch::try_new(schema.clone(), arrays)?)?;
+    for group in row::pieces(rows, Row::bucket, ROW_GROUP_ROWS) {
+        for rows in rows[group].chunks(BATCH_ROWS) {
+            let mut arrays = fixed_columns(rows);
+            let (dynamic, overflow) = attribute_columns(rows, layout, columns)?;
+            arrays.push(overflow);
+            arrays.extend(dynamic);
+            writer.write(&RecordBatch::try_new(schema.clone(), arrays)?)?;
+        }
+        writer.flush()?;
     }
     Ok(writer.into_inner()?)
 }
@@ -64,28 +65,30 @@ fn properties() -> Result<WriterProperties, Failure> {
 }
 
 /// All before `_overflow`, in the layout's order.
-fn fixed_columns(events: &[Event], users: &[String]) -> Vec<ArrayRef> {
-    let revisions = events.iter().map(|event| {
+fn fixed_columns(rows: &[Row]) -> Vec<ArrayRef> {
+    let events = || rows.iter().map(|row| &row.event);
+    let revisions = events().map(|event| {
         // Values of a map keyed by numbers always have a JSON form.
         event.revisions.as_deref().and_then(|revisions| serde_json::to_string(revisions).ok())
     });
     vec![
-        Arc::new(StringArray::from_iter_values(events.iter().map(|event| event.kind.name()))),
+        Arc::new(StringArray::from_iter_values(events().map(|event| event.kind.name()))),
         Arc::new(
-            TimestampMicrosecondArray::from_iter_values(events.iter().map(|event| event.ts.0))
+            TimestampMicrosecondArray::from_iter_values(events().map(|event| event.ts.0))
                 .with_timezone("UTC"),
         ),
-        Arc::new(StringArray::from_iter_values(events.iter().map(|event| &event.id))),
-        Arc::new(users.iter().map(|user| (!user.is_empty()).then_some(user)).collect::<StringArray>()),
+        Arc::new(StringArray::from_iter_values(events().map(|event| &event.id))),
+        Arc::new(rows.iter().map(Row::user).collect::<StringArray>()),
+        Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.bucket().into()))),
         // The same 64 bits; versions beyond an i64 show as negative numbers.
-        Arc::new(Int64Array::from_iter_values(events.iter().map(|event| event.revision as i64))),
+        Arc::new(Int64Array::from_iter_values(events().map(|event| event.revision as i64))),
         Arc::new(revisions.collect::<StringArray>()),
     ]
 }
 
 /// The attribute columns and the overflow.
 fn attribute_columns(
-    events: &[Event],
+    rows: &[Row],
     layout: &Layout,
     columns: &[u32],
 ) -> Result<(Vec<ArrayRef>, ArrayRef), Failure> {
@@ -97,7 +100,7 @@ fn attribute_columns(
     }
     let mut overflow = StringBuilder::new();
     let mut homeless: BTreeMap<&str, &Value> = BTreeMap::new();
-    for (row, event) in events.iter().enumerate() {
+    for (row, event) in rows.iter().map(|row| &row.event).enumerate() {
         for (path, value) in &event.attributes {
             let column = Kind::of(value).and_then(|kind| layout.column(path, kind));
             match column.and_then(|column| slots[column as usize]) {
@@ -113,7 +116,7 @@ fn attribute_columns(
         }
         homeless.clear();
     }
-    let dynamic = builders.into_iter().map(|builder| builder.finish(events.len())).collect();
+    let dynamic = builders.into_iter().map(|builder| builder.finish(rows.len())).collect();
     Ok((dynamic, Arc::new(overflow.finish())))
 }
 
