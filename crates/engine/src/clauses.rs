@@ -16,7 +16,7 @@ pub(crate) struct Clauses<'a> {
 }
 
 enum Test<'a> {
-    Performed(Clause<'a>),
+    Performed(Box<Clause<'a>>),
     Profile(ProfileTest<'a>),
 }
 
@@ -32,7 +32,7 @@ impl<'a> Clauses<'a> {
         let seen = TimeRange { from: streams.first(), to: at };
         let test = |clause: &'a Condition| match clause {
             Condition::Performed(performed) => {
-                Ok(Test::Performed(Clause::new(performed, at, timezone, seen)?))
+                Ok(Test::Performed(Box::new(Clause::new(performed, at, timezone, seen)?)))
             }
             Condition::Profile(query) => Ok(Test::Profile(ProfileTest::new(query, entity))),
             _ => Err(EngineError::NotAClause),

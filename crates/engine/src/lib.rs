@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`mask`] (a search query over columns) → [`stream`] (an entity's events) → [`performed`] and
 //! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`membership`],
-//! [`aggregate`] and [`funnel`] (the questions). This is the only crate that names DataFusion.
+//! [`why`], [`aggregate`] and [`funnel`] (the questions). This is the only crate that names DataFusion.
 
 mod aggregate;
 mod audience;
@@ -17,6 +17,7 @@ mod performed;
 mod profile;
 mod run;
 mod stream;
+mod why;
 
 pub use aggregate::{Aggregate, Group};
 pub use audience::Audience;
@@ -28,6 +29,7 @@ pub use ops::funnel::FunnelSpec;
 pub use ops::scan::{ScanColumn, ScanSpec};
 pub use profile::Profile;
 pub use run::Engine;
+pub use why::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 
 #[cfg(test)]
 mod tests;

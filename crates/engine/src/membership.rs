@@ -46,8 +46,7 @@ impl Engine {
         timezone: &TimeZone,
     ) -> Result<Membership, EngineError> {
         let snapshot = snapshot.at(at);
-        let mut clauses = Vec::new();
-        collect(&definition.condition, segments, 0, &mut clauses)?;
+        let clauses = clauses_of(definition, segments)?;
         let population = Population::of(definition.entity, &snapshot, at);
         let sets = if clauses.is_empty() {
             Vec::new()
@@ -55,10 +54,7 @@ impl Engine {
             let spec = MembershipSpec::new(definition.entity, at, timezone.clone(), clauses);
             self.decide(spec, &snapshot).await?
         };
-        let mut combiner =
-            Combiner { population: &population, segments, sets: sets.into_iter(), clauses: Vec::new() };
-        let members = combiner.combine(&definition.condition, true)?;
-        let clauses = combiner.clauses;
+        let (members, clauses) = combine(definition, segments, &population, sets)?;
         Ok(Membership { snapshot, population, members, clauses })
     }
 
@@ -85,6 +81,12 @@ impl Engine {
         }
         profiles.sort_by(|a, b| a.id.cmp(&b.id));
         profiles
+    }
+
+    /// Every attribute that some profile can have, by name.
+    pub fn profile_names(&self, membership: &Membership, at: Instant) -> Vec<String> {
+        let streams = Streams::of_everything(&membership.snapshot, at);
+        Profile::names(&streams, membership.population.kind).into_iter().collect()
     }
 
     async fn decide(
@@ -118,6 +120,28 @@ fn read(batch: &RecordBatch, sets: &mut [EntitySet]) -> Result<(), EngineError> 
 
 /// No chain of segments is longer; a cycle that slipped through ends here.
 const SEGMENT_DEPTH: usize = 64;
+
+/// Every `performed` and `profile` that a definition rests on, those of referred segments among them.
+pub(crate) fn clauses_of(
+    definition: &Definition,
+    segments: &Segments,
+) -> Result<Vec<Condition>, EngineError> {
+    let mut clauses = Vec::new();
+    collect(&definition.condition, segments, 0, &mut clauses)?;
+    Ok(clauses)
+}
+
+/// The members, and the members of each of the definition's own leaves, from the sets of [`clauses_of`].
+pub(crate) fn combine(
+    definition: &Definition,
+    segments: &Segments,
+    population: &Population,
+    sets: Vec<EntitySet>,
+) -> Result<(EntitySet, Vec<EntitySet>), EngineError> {
+    let mut combiner = Combiner { population, segments, sets: sets.into_iter(), clauses: Vec::new() };
+    let members = combiner.combine(&definition.condition, true)?;
+    Ok((members, combiner.clauses))
+}
 
 /// The clauses below a condition in the order in which [`Combiner`] takes their sets.
 fn collect(

@@ -12,6 +12,11 @@ use crate::error::EngineError;
 use crate::mask::{Mask, matching};
 use crate::stream::{Row, Streams, for_each_hit_run};
 
+mod miss;
+mod reading;
+
+pub(crate) use reading::Reading;
+
 /// A clause made ready for one evaluation instant.
 pub(crate) struct Clause<'a> {
     performed: &'a Performed,
@@ -53,6 +58,21 @@ impl<'a> Clause<'a> {
             Per::Occurrence | Per::Session => kernel::Days::new(Vec::new()),
         };
         Ok(Clause { performed, pattern, window, at, days })
+    }
+
+    /// The window of an entity that was first seen at `first_us`.
+    fn range(&self, first_us: i64) -> TimeRange {
+        match self.window {
+            Resolved::Fixed(range) => range,
+            Resolved::SinceFirstSeen(span) => {
+                let first = Instant(first_us);
+                TimeRange { from: first, to: first.plus(span) }.cut_at(self.at)
+            }
+        }
+    }
+
+    fn bounds(&self, range: TimeRange) -> kernel::Bounds {
+        kernel::Bounds { from: range.from.0, to: range.to.0, at: self.at.0 }
     }
 
     /// The step bits of every row of these streams.
@@ -156,35 +176,35 @@ impl Prepared<'_> {
 
     /// Whether the clause holds for the entity with these rows, of which there is at least one.
     pub(crate) fn holds(&self, kind: EntityKind, rows: &[Row], scratch: &mut Scratch) -> bool {
+        self.take(rows, scratch);
+        self.decide(kind, rows.first().map_or(i64::MAX, |row| row.ts_us), scratch)
+    }
+
+    /// Puts those of an entity's rows that match any step into the scratch.
+    fn take(&self, rows: &[Row], scratch: &mut Scratch) {
         scratch.rows.clear();
         let matching = |row: &&Row| self.halves[row.half as usize].union.get(row.row as usize);
         scratch.rows.extend(rows.iter().filter(matching));
-        self.decide(kind, rows.first().map_or(i64::MAX, |row| row.ts_us), scratch)
     }
 
     /// Decides by the rows in the scratch. `first_us` is when the entity was first seen.
     fn decide(&self, kind: EntityKind, first_us: i64, scratch: &mut Scratch) -> bool {
         let performed = self.clause.performed;
-        let range = match self.clause.window {
-            Resolved::Fixed(range) => range,
-            Resolved::SinceFirstSeen(span) => {
-                let first = Instant(first_us);
-                TimeRange { from: first, to: first.plus(span) }.cut_at(self.clause.at)
-            }
-        };
+        let range = self.clause.range(first_us);
         match &performed.measure {
             Some(measure) => {
                 let observed = self.measure(measure.aggregation, range, &scratch.rows);
                 observed.is_some_and(|observed| measure.op.holds(observed, measure.value))
             }
             None => {
-                let bounds = kernel::Bounds { from: range.from.0, to: range.to.0, at: self.clause.at.0 };
-                performed.times.holds(self.count(kind, bounds, scratch))
+                // One more than the bound tells every comparison apart.
+                let enough = performed.times.value.saturating_add(1);
+                performed.times.holds(self.count(kind, self.clause.bounds(range), enough, scratch))
             }
         }
     }
 
-    fn count(&self, kind: EntityKind, bounds: kernel::Bounds, scratch: &mut Scratch) -> u64 {
+    fn count(&self, kind: EntityKind, bounds: kernel::Bounds, enough: u64, scratch: &mut Scratch) -> u64 {
         if scratch.rows.is_empty() {
             return 0;
         }
@@ -196,8 +216,6 @@ impl Prepared<'_> {
         };
         let Scratch { ts, sessions, matches, kernel, .. } = scratch;
         let events = kernel::Events { ts, session: sessions, matches };
-        // One more than the bound tells every comparison apart.
-        let enough = self.clause.performed.times.value.saturating_add(1);
         kernel::count(&self.clause.pattern, events, bounds, per, enough, kernel)
     }
 

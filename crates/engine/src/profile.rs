@@ -148,6 +148,18 @@ impl<'a> ProfileTest<'a> {
         self.evaluate(self.expr, streams, id, rows)
     }
 
+    /// What the query looks at, and what is there.
+    pub(crate) fn values(
+        &self,
+        streams: &Streams<'_>,
+        id: &str,
+        rows: &[Row],
+    ) -> BTreeMap<String, Option<Value>> {
+        let value =
+            |(name, attribute): &(String, Attribute)| (name.clone(), attribute.value(streams, id, rows));
+        self.attributes.iter().map(value).collect()
+    }
+
     fn evaluate(&self, expr: &Expr, streams: &Streams<'_>, id: &str, rows: &[Row]) -> bool {
         match expr {
             Expr::Everything => true,
@@ -198,6 +210,17 @@ const SHOWN: [&str; 11] = [
 
 impl Profile {
     pub(crate) fn of(streams: &Streams<'_>, kind: EntityKind, id: &str, rows: &[Row]) -> Profile {
+        let mut attributes = BTreeMap::new();
+        for name in Profile::names(streams, kind) {
+            if let Some(value) = Attribute::named(&name, kind).value(streams, id, rows) {
+                attributes.insert(name, value);
+            }
+        }
+        Profile { id: id.to_string(), attributes }
+    }
+
+    /// Every attribute that a profile over these streams can have.
+    pub(crate) fn names(streams: &Streams<'_>, kind: EntityKind) -> BTreeSet<String> {
         let (prefix, path) = match kind {
             EntityKind::User => ("user_", "usr."),
             EntityKind::Account => ("account_", "account."),
@@ -211,14 +234,7 @@ impl Profile {
         let twins =
             SHORT_NAMES.iter().flat_map(|(name, _)| [format!("first_{name}"), format!("last_{name}")]);
         let own = streams.paths_under(path).into_iter().map(|own| format!("{prefix}{own}"));
-        let mut attributes = BTreeMap::new();
-        for name in
-            shown.chain(twins.filter(|_| kind == EntityKind::User)).chain(own).chain([format!("{prefix}id")])
-        {
-            if let Some(value) = Attribute::named(&name, kind).value(streams, id, rows) {
-                attributes.insert(name, value);
-            }
-        }
-        Profile { id: id.to_string(), attributes }
+        let twins = twins.filter(|_| kind == EntityKind::User);
+        shown.chain(twins).chain(own).chain([format!("{prefix}id")]).collect()
     }
 }

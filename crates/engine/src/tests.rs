@@ -3,6 +3,7 @@
 mod codec;
 mod oracle;
 mod strategies;
+mod why;
 
 use std::sync::Arc;
 

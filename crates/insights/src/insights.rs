@@ -81,7 +81,7 @@ impl Insights {
     ///
     /// Errors: `NotFound` or `Invalid` with the pointer of the reference in `definition` for one that does not exist, is
     /// deleted, or is about another kind of entity.
-    async fn referred(&self, definition: &Definition) -> Result<Segments, InsightError> {
+    pub(crate) async fn referred(&self, definition: &Definition) -> Result<Segments, InsightError> {
         let mut segments = Segments::new();
         let mut open: Vec<(String, String)> =
             definition.segments().into_iter().map(|(pointer, id)| (pointer, id.to_string())).collect();

@@ -20,8 +20,11 @@ pub use insights::Insights;
 pub use meta::Meta;
 pub use profiles::EntityProfile;
 pub use segments::{
-    ClauseCount, Member, Members, MembersRequest, NewSegment, Note, Preview, Segment, SegmentChange, UsedIn,
+    ClauseCount, Compared, Comparison, Diff, DiffRequest, Explained, Export, History, HistoryPoint,
+    HistoryRequest, HistoryStep, Member, Members, MembersRequest, NewSegment, Note, Pair, Preview, Region,
+    Segment, SegmentChange, Side, UsedIn,
 };
+pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,16 @@ use crate::catalogue::{self, Dependent, Page, PageRequest, Reference, SegmentVer
 use crate::insights::{Insights, read_definition};
 use crate::meta::{Asked, Meta};
 
+mod comparing;
+mod export;
+mod history;
+mod why;
+
+pub use comparing::{Compared, Comparison, Diff, DiffRequest, Pair, Region, Side};
+pub use export::Export;
+pub use history::{History, HistoryPoint, HistoryRequest, HistoryStep};
+pub use why::Explained;
+
 /// A definition's answer before it is saved.
 #[derive(Clone, Debug, Serialize)]
 pub struct Preview {

@@ -1,5 +1,7 @@
 //! Questions through the real store and catalogue on a temporary folder.
 
+mod segments;
+
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;

@@ -47,3 +47,16 @@ pub const TAGS: usize = 50;
 pub const SECRET_BYTES: usize = 256;
 /// Most items on one page of a list.
 pub const PAGE_ITEMS: usize = 10_000;
+
+/// Most occurrences of a clause that an explanation shows.
+pub const WHY_OCCURRENCES: usize = 10;
+/// Most instants at which an explanation looks whether the entity leaves.
+pub const WHY_INSTANTS: usize = 1_000;
+/// Most points of a segment's history in one answer.
+pub const HISTORY_POINTS: usize = 400;
+/// Most members that a difference lists by name.
+pub const DIFF_MEMBERS: usize = 100_000;
+/// Most segments that are compared with each other.
+pub const COMPARED_SEGMENTS: usize = 20;
+/// Most segments of which every region is counted.
+pub const COMPARED_REGIONS_SEGMENTS: usize = 5;

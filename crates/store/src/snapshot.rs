@@ -115,6 +115,16 @@ impl Snapshot {
         live.snapshot(0)
     }
 
+    /// A snapshot of a few events under owners that are known already, for questions about an entity by itself.
+    pub fn of_owned(events: Vec<(Owner, Event)>, watermark: u64) -> Arc<Snapshot> {
+        let mut grouped: Vec<Vec<(Owner, Event)>> = vec![Vec::new(); BUCKETS];
+        for (owner, event) in events {
+            grouped[owner.bucket()].push((owner, event));
+        }
+        let bucket = |events| Bucket { overlay: Arc::new(Columns::build(events)), ..Bucket::default() };
+        Arc::new(Snapshot { buckets: grouped.into_iter().map(bucket).collect(), watermark })
+    }
+
     pub fn buckets(&self) -> &[Bucket] {
         &self.buckets
     }
