@@ -1,6 +1,7 @@
 //! The API as the command line calls it: over the network, or inside this process on a data folder that no server
 //! holds.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, Request, StatusCode};
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -136,6 +137,21 @@ impl Client {
         }
     }
 
+    /// Writes an answer that is a file to `out`, piece by piece as it comes.
+    pub(super) async fn download(&self, path: &str, out: &mut impl Write) -> Result<(), CliError> {
+        let (status, body) = self.respond(Method::GET, path, "application/json", Body::empty()).await?;
+        if !status.is_success() {
+            return self.read(path, status, body).await.map(|_| ());
+        }
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let broken = |detail: String| CliError::Unexpected { path: path.to_string(), detail };
+            let chunk = chunk.map_err(|error| broken(format!("it ended early: {error}")))?;
+            out.write_all(&chunk).map_err(|error| broken(format!("it can't be written: {error}")))?;
+        }
+        out.flush().map_err(|source| CliError::Unreadable { what: path.to_string(), source })
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -143,6 +159,24 @@ impl Client {
         content_type: &'static str,
         body: Body,
     ) -> Result<Value, CliError> {
+        let (status, body) = self.respond(method, path, content_type, body).await?;
+        self.read(path, status, body).await
+    }
+
+    async fn read(&self, path: &str, status: StatusCode, body: Body) -> Result<Value, CliError> {
+        let body = axum::body::to_bytes(body, ANSWER_BYTES).await;
+        let unexpected =
+            |error: axum::Error| CliError::Unexpected { path: path.to_string(), detail: error.to_string() };
+        understand(path, status, &body.map_err(unexpected)?)
+    }
+
+    async fn respond(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        body: Body,
+    ) -> Result<(StatusCode, Body), CliError> {
         let mut request =
             Request::builder().method(method).uri(self.uri(path)).header(CONTENT_TYPE, content_type);
         let unexpected = |detail: String| CliError::Unexpected { path: path.to_string(), detail };
@@ -163,8 +197,7 @@ impl Client {
                     request.try_into().map_err(|error: reqwest::Error| unexpected(error.to_string()))?;
                 let unreachable = |source| CliError::Unreachable { url: url.clone(), source };
                 let response = http.execute(request).await.map_err(unreachable)?;
-                let status = response.status();
-                understand(path, status, &response.bytes().await.map_err(unreachable)?)
+                Ok((response.status(), Body::from_stream(response.bytes_stream())))
             }
             Client::Local { app, .. } => {
                 let request =
@@ -173,9 +206,7 @@ impl Client {
                     Ok(response) => response,
                     Err(never) => match never {},
                 };
-                let status = response.status();
-                let body = axum::body::to_bytes(response.into_body(), ANSWER_BYTES).await;
-                understand(path, status, &body.map_err(|error| unexpected(error.to_string()))?)
+                Ok((response.status(), response.into_body()))
             }
         }
     }

@@ -1,13 +1,15 @@
 //! `whodid segment`.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, Target, escape};
-use super::table::{grouped, table};
 use super::{CliError, Done};
+
+mod print;
 
 #[derive(Debug, Args)]
 pub(super) struct SegmentArguments {
@@ -44,6 +46,69 @@ enum SegmentCommand {
         #[arg(long, value_name = "INSTANT")]
         at: Option<String>,
     },
+    /// Why an entity is in a segment, or is not
+    Why {
+        /// Its id or name
+        segment: String,
+        /// The id of a user or an account
+        entity: String,
+        /// As of this instant instead of now
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+    },
+    /// Everyone in a segment as a file
+    Export {
+        /// Its id or name
+        segment: String,
+        #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+        format: ExportFormat,
+        /// Where to write; absent: to standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// With each member's profile
+        #[arg(long)]
+        profile: bool,
+        /// As of this instant instead of now
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+    },
+    /// How a segment's size went
+    History {
+        /// Its id or name
+        segment: String,
+        /// The first instant; absent: 30 days before the last
+        #[arg(long, value_name = "INSTANT")]
+        from: Option<String>,
+        /// The last instant; absent: now
+        #[arg(long, value_name = "INSTANT")]
+        to: Option<String>,
+        /// hour, day, week, month or a duration such as 6h
+        #[arg(long, default_value = "day")]
+        step: String,
+    },
+    /// Who joined and left: between two instants, or if the definition were another
+    Diff {
+        /// Its id or name
+        segment: String,
+        /// The earlier instant
+        #[arg(long, value_name = "INSTANT", required_unless_present = "with", conflicts_with = "with")]
+        from: Option<String>,
+        /// The later instant, or that at which to compare definitions; absent: now
+        #[arg(long, value_name = "INSTANT")]
+        to: Option<String>,
+        /// The definition to compare with: YAML or JSON; `-` reads standard input
+        #[arg(long, value_name = "FILE")]
+        with: Option<String>,
+    },
+    /// How much segments share
+    Compare {
+        /// Ids or names, 2 to 20
+        #[arg(required = true, num_args = 2..)]
+        segments: Vec<String>,
+        /// As of this instant instead of now
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+    },
     /// Save a definition
     Create {
         name: String,
@@ -54,6 +119,13 @@ enum SegmentCommand {
         #[arg(long = "tag")]
         tags: Vec<String>,
     },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ExportFormat {
+    Csv,
+    Ndjson,
+    Parquet,
 }
 
 pub(super) async fn run(arguments: SegmentArguments) -> Done {
@@ -76,8 +148,41 @@ async fn act(client: &Client, command: SegmentCommand, as_json: bool) -> Done {
         }
         SegmentCommand::Members { segment, at } => {
             let id = find(client, segment).await?;
-            let at = at.as_ref().map_or(String::new(), |at| format!("?at={}", escape(at)));
-            json!({"data": client.pages(&format!("/segments/{}/members{at}", escape(&id))).await?})
+            let path = format!("/segments/{}/members{}", escape(&id), parameters(&[("at", at)]));
+            json!({"data": client.pages(&path).await?})
+        }
+        SegmentCommand::Why { segment, entity, at } => {
+            let id = find(client, segment).await?;
+            let path = format!("/segments/{}/members/{}/why", escape(&id), escape(entity));
+            client.get(&format!("{path}{}", parameters(&[("at", at)]))).await?
+        }
+        SegmentCommand::Export { segment, format, output, profile, at } => {
+            return export(client, segment, *format, output.as_deref(), *profile, at).await;
+        }
+        SegmentCommand::History { segment, from, to, step } => {
+            let id = find(client, segment).await?;
+            let step = Some(step.clone());
+            let parameters = parameters(&[("from", from), ("to", to), ("step", &step)]);
+            client.get(&format!("/segments/{}/history{parameters}", escape(&id))).await?
+        }
+        SegmentCommand::Diff { segment, from, to, with } => {
+            let path = format!("/segments/{}/diff", escape(&find(client, segment).await?));
+            match with {
+                Some(file) => {
+                    let attributes = json!({"definition": read_definition(file)?, "at": to});
+                    client.post(&path, "segment_diff", attributes).await?
+                }
+                None => client.get(&format!("{path}{}", parameters(&[("from", from), ("to", to)]))).await?,
+            }
+        }
+        SegmentCommand::Compare { segments, at } => {
+            let mut ids = Vec::new();
+            for segment in segments {
+                ids.push(find(client, segment).await?);
+            }
+            client
+                .post("/segments/compare", "segment_comparison", json!({"segment_ids": ids, "at": at}))
+                .await?
         }
         SegmentCommand::Create { name, file, description, tags } => {
             let definition = read_definition(file)?;
@@ -91,16 +196,56 @@ async fn act(client: &Client, command: SegmentCommand, as_json: bool) -> Done {
         return Ok(());
     }
     match command {
-        SegmentCommand::Preview { .. } => print_preview(&answer),
-        SegmentCommand::List => print_list(&answer),
-        SegmentCommand::Show { .. } | SegmentCommand::Create { .. } => print_segment(&answer["data"]),
-        SegmentCommand::Members { .. } => {
-            for member in answer["data"].as_array().into_iter().flatten() {
-                println!("{}", text(&member["id"]));
-            }
-        }
+        SegmentCommand::Preview { .. } => print::preview(&answer),
+        SegmentCommand::List => print::list(&answer),
+        SegmentCommand::Show { .. } | SegmentCommand::Create { .. } => print::segment(&answer["data"]),
+        SegmentCommand::Members { .. } => print::ids(&answer["data"]),
+        SegmentCommand::Why { .. } => print::why(&answer),
+        SegmentCommand::History { .. } => print::history(&answer),
+        SegmentCommand::Diff { .. } => print::diff(&answer),
+        SegmentCommand::Compare { .. } => print::comparison(&answer),
+        SegmentCommand::Export { .. } => {}
     }
     Ok(())
+}
+
+/// `?name=value&…` of those that have a value.
+fn parameters(parameters: &[(&str, &Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+async fn export(
+    client: &Client,
+    segment: &str,
+    format: ExportFormat,
+    output: Option<&Path>,
+    profile: bool,
+    at: &Option<String>,
+) -> Done {
+    let id = find(client, segment).await?;
+    let extension = match format {
+        ExportFormat::Csv => "csv",
+        ExportFormat::Ndjson => "ndjson",
+        ExportFormat::Parquet => "parquet",
+    };
+    let include = profile.then(|| "profile".to_string());
+    let parameters = parameters(&[("at", at), ("include", &include)]);
+    let path = format!("/segments/{}/members.{extension}{parameters}", escape(&id));
+    match output {
+        None => client.download(&path, &mut std::io::stdout().lock()).await,
+        Some(file) => {
+            let unwritable = |source| CliError::Unreadable { what: file.display().to_string(), source };
+            // A file of that name appears once it is whole.
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let mut part =
+                tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(unwritable)?;
+            client.download(&path, &mut part).await?;
+            part.persist(file).map_err(|error| unwritable(error.error))?;
+            Ok(())
+        }
+    }
 }
 
 /// A definition from a file: YAML, of which JSON is a part.
@@ -128,62 +273,6 @@ async fn find(client: &Client, segment: &str) -> Result<String, CliError> {
         })
 }
 
-fn print_preview(answer: &Value) {
-    let attributes = &answer["data"]["attributes"];
-    println!("{}\n", text(&attributes["echo"]));
-    let (count, population) = (number(&attributes["count"]), number(&attributes["population"]));
-    println!("{} of {}, as of {}", grouped(count), grouped(population), text(&answer["meta"]["as_of"]));
-    let clauses = attributes["clauses"].as_array().cloned().unwrap_or_default();
-    if clauses.len() > 1 {
-        let mut rows = vec![vec!["clause".to_string(), "alone".to_string()]];
-        rows.extend(
-            clauses.iter().map(|clause| vec![text(&clause["pointer"]), grouped(number(&clause["count"]))]),
-        );
-        print!("\n{}", table(&rows));
-    }
-    let sample: Vec<String> = attributes["sample"].as_array().into_iter().flatten().map(text).collect();
-    if !sample.is_empty() {
-        println!("\nsuch as {}", sample.join(", "));
-    }
-    for warning in attributes["warnings"].as_array().into_iter().flatten() {
-        eprintln!("note: {}: {}", text(&warning["pointer"]), text(&warning["message"]));
-    }
-}
-
-fn print_list(answer: &Value) {
-    let mut rows =
-        vec![["id", "name", "entity", "size", "version", "description"].map(String::from).to_vec()];
-    for segment in answer["data"].as_array().into_iter().flatten() {
-        let attributes = &segment["attributes"];
-        rows.push(vec![
-            text(&segment["id"]),
-            text(&attributes["name"]),
-            text(&attributes["entity"]),
-            grouped(number(&attributes["size"])),
-            number(&attributes["version"]).to_string(),
-            text(&attributes["description"]),
-        ]);
-    }
-    print!("{}", table(&rows));
-}
-
-fn print_segment(segment: &Value) {
-    let attributes = &segment["attributes"];
-    println!("{} ({}, version {})", text(&attributes["name"]), text(&segment["id"]), attributes["version"]);
-    if !text(&attributes["description"]).is_empty() {
-        println!("{}", text(&attributes["description"]));
-    }
-    println!("\n{}\n", text(&attributes["echo"]));
-    if let Some(size) = attributes["size"].as_u64() {
-        println!("{} members as of {}\n", grouped(size), text(&attributes["size_as_of"]));
-    }
-    println!("{:#}", attributes["definition"]);
-}
-
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_default()
 }

@@ -1,13 +1,17 @@
 //! Columns of text for people.
 
-/// Lines up the cells; the first row is the head. Columns whose cells below the head are all numbers stand to the right.
+/// Lines up the cells; the first row is the head. Columns whose cells below the head are numbers or empty stand to the
+/// right.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell = |row: &'_ Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
     let width = |column| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
     let numeric = |column| {
         rows.len() > 1
-            && rows[1..].iter().all(|row| cell(row, column).replace(',', "").parse::<f64>().is_ok())
+            && rows[1..]
+                .iter()
+                .map(|row| cell(row, column).replace(',', ""))
+                .all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok())
     };
     let shapes: Vec<(usize, bool)> = (0..columns).map(|column| (width(column), numeric(column))).collect();
     let mut out = String::new();

@@ -22,6 +22,10 @@ use crate::envelope::{
 use crate::problem::Problem;
 use crate::services::Services;
 
+mod comparing;
+mod export;
+mod why;
+
 const TYPE: &str = "segment";
 const PREVIEW_TYPE: &str = "segment_preview";
 const SAMPLE_SIZE: usize = 20;
@@ -35,6 +39,9 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(restore))
         .routes(routes!(versions))
         .routes(routes!(members))
+        .merge(export::routes())
+        .merge(why::routes())
+        .merge(comparing::routes())
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -426,13 +433,7 @@ async fn members(
     Path(id): Path<String>,
     Parameters(parameters): Parameters<MembersParameters>,
 ) -> Answer<Many<BTreeMap<String, Value>, MembersMeta>> {
-    let profiles = match parameters.include.as_deref() {
-        None | Some("") => false,
-        Some("profile") => true,
-        Some(other) => {
-            return Err(Problem::invalid(format!("`{other}` can't be included; write profile")).at("include"));
-        }
-    };
+    let profiles = includes_profile(parameters.include.as_deref())?;
     let request = MembersRequest {
         at: parameters.at,
         after: parameters.cursor,
@@ -450,4 +451,14 @@ async fn members(
     let page = PageMeta { next: members.next };
     let meta = MembersMeta { total: members.total, page, answer: members.meta.into() };
     Ok(Json(Many { data: data.collect(), meta }))
+}
+
+fn includes_profile(include: Option<&str>) -> Result<bool, Problem> {
+    match include {
+        None | Some("") => Ok(false),
+        Some("profile") => Ok(true),
+        Some(other) => {
+            Err(Problem::invalid(format!("`{other}` can't be included; write profile")).at("include"))
+        }
+    }
 }

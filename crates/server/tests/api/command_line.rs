@@ -73,6 +73,7 @@ fn a_folder_without_a_server_is_opened_directly() {
     assert!(done(run(&["segment", "list"], "")).contains("Almost bought"));
     assert!(done(run(&["segment", "show", "almost bought"], "")).contains("1 members"));
     assert_eq!(done(run(&["segment", "members", "Almost bought"], "")), "ada\n");
+    explained_and_compared(&run, yaml);
     let query = done(run(&["query", "@view.name:/cart"], ""));
     assert!(
         query.contains("view.name is \"/cart\"") && query.contains("2 events, 2 identified users"),
@@ -86,6 +87,30 @@ fn a_folder_without_a_server_is_opened_directly() {
     let id = keys.lines().nth(1).unwrap().split_whitespace().next().unwrap();
     done(run(&["keys", "revoke", id], ""));
     assert!(done(run(&["keys", "list"], "")).contains("revoked"));
+}
+
+fn explained_and_compared(run: &dyn Fn(&[&str], &str) -> Output, yaml: &str) {
+    let why = done(run(&["segment", "why", "Almost bought", "bea"], ""));
+    assert!(why.contains("bea is not in it") && why.contains("happened and broke it"), "{why}");
+    let why = done(run(&["segment", "why", "Almost bought", "ada"], ""));
+    assert!(why.contains("ada is in it") && why.contains("/where holds: observed 1"), "{why}");
+    let everybody = "entity: user\nwhere: {all: []}";
+    done(run(&["segment", "create", "Everybody", "-"], everybody));
+    assert_eq!(done(run(&["segment", "export", "Everybody"], "")), "usr.id\r\nada\r\nbea\r\n");
+    let export = ["segment", "export", "Everybody", "--format", "ndjson", "--profile", "-o", "all.ndjson"];
+    assert_eq!(done(run(&export, "")), "");
+    let history = done(run(&["segment", "history", "Everybody", "--step", "week"], ""));
+    assert!(
+        history.starts_with("at ") && history.lines().last().unwrap().ends_with("2       2     0"),
+        "{history}"
+    );
+    let diff = done(run(&["segment", "diff", "Everybody", "--with", "-"], yaml));
+    assert!(diff.contains("left: 1, such as bea") && diff.contains("joined: 0\n"), "{diff}");
+    let compared = done(run(&["segment", "compare", "Everybody", "almost bought"], ""));
+    assert!(
+        compared.contains("50.0 %") && compared.contains("Everybody + Almost bought        1"),
+        "{compared}"
+    );
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod description;
 mod intake;
 mod nasty;
 mod questions;
+mod segments;

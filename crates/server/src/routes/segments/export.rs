@@ -1,0 +1,130 @@
+//! Everyone in a segment as a file, streamed page by page.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use whodid_insights::Export;
+use whodid_model::Instant;
+
+use super::includes_profile;
+use crate::auth::MayRead;
+use crate::envelope::Parameters;
+use crate::problem::Problem;
+use crate::services::Services;
+
+mod format;
+
+use format::{Csv, Format, Ndjson, Parquet};
+
+/// What a file cannot say of itself.
+const AS_OF: HeaderName = HeaderName::from_static("whodid-as-of");
+const TOTAL: HeaderName = HeaderName::from_static("whodid-total");
+
+pub(super) fn routes() -> OpenApiRouter<Services> {
+    OpenApiRouter::new().routes(routes!(csv)).routes(routes!(ndjson)).routes(routes!(parquet))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ExportParameters {
+    /// The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
+    #[param(value_type = Option<String>)]
+    at: Option<Instant>,
+    /// `profile`: with each member's profile.
+    include: Option<String>,
+}
+
+/// Everyone in a segment as CSV with a header. A cell that a spreadsheet would take for a formula begins with an
+/// apostrophe. The response's `whodid-total` says how many members follow, `whodid-as-of` when they were.
+#[utoipa::path(
+    get, path = "/segments/{id}/members.csv", tag = "Segments", params(("id" = String, Path), ExportParameters),
+    responses((status = 200, body = String, content_type = "text/csv"))
+)]
+async fn csv(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<ExportParameters>,
+) -> Result<Response, Problem> {
+    let export = export(&services, &id, parameters).await?;
+    let format = Csv::new(&export);
+    Ok(file(export, format))
+}
+
+/// Everyone in a segment as NDJSON: one object a line.
+#[utoipa::path(
+    get, path = "/segments/{id}/members.ndjson", tag = "Segments", params(("id" = String, Path), ExportParameters),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"))
+)]
+async fn ndjson(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<ExportParameters>,
+) -> Result<Response, Problem> {
+    let export = export(&services, &id, parameters).await?;
+    let format = Ndjson::new(&export);
+    Ok(file(export, format))
+}
+
+/// Everyone in a segment as Parquet: every column is text.
+#[utoipa::path(
+    get, path = "/segments/{id}/members.parquet", tag = "Segments", params(("id" = String, Path), ExportParameters),
+    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.apache.parquet"))
+)]
+async fn parquet(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    Parameters(parameters): Parameters<ExportParameters>,
+) -> Result<Response, Problem> {
+    let export = export(&services, &id, parameters).await?;
+    let format = Parquet::new(&export)?;
+    Ok(file(export, format))
+}
+
+async fn export(services: &Services, id: &str, parameters: ExportParameters) -> Result<Export, Problem> {
+    let profiles = includes_profile(parameters.include.as_deref())?;
+    Ok(services.insights.export(id, parameters.at, profiles).await?)
+}
+
+/// The response. What goes wrong once it has begun ends it without its last chunk, so that no client takes a part for
+/// the whole.
+fn file<F: Format>(export: Export, format: F) -> Response {
+    let name =
+        utf8_percent_encode(&format!("{}.{}", export.name, F::EXTENSION), NON_ALPHANUMERIC).to_string();
+    let headers = [
+        (header::CONTENT_TYPE, F::CONTENT_TYPE.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
+        (AS_OF, export.meta.as_of.to_string()),
+        (TOTAL, export.total.to_string()),
+    ];
+    let chunks = stream::unfold(Some((export, format)), |state| async move {
+        let (mut export, mut format) = state?;
+        let worked = tokio::task::spawn_blocking(move || match export.next_page() {
+            Some(page) => format.page(page).map(|bytes| (bytes, Some((export, format)))),
+            None => format.end().map(|bytes| (bytes, None)),
+        });
+        Some(match worked.await {
+            Ok(Ok((bytes, state))) => (Ok(Bytes::from(bytes)), state),
+            Ok(Err(error)) => (Err(error), None),
+            Err(stopped) => (Err(std::io::Error::other(stopped)), None),
+        })
+    });
+    let mut response = Body::from_stream(chunks).into_response();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
