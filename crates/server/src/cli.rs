@@ -2,6 +2,7 @@
 //! opened for the occasion, so that both answer alike.
 
 mod bench;
+mod check;
 mod client;
 mod demo;
 mod import;
@@ -39,6 +40,8 @@ enum Command {
     Segment(segment::SegmentArguments),
     /// Say what a search query means, and how many events it finds
     Query(query::QueryArguments),
+    /// Read a data folder through and say what is wrong with it, changing nothing
+    Check(check::CheckArguments),
     /// Access keys
     Keys(keys::KeysArguments),
     /// Time questions at the engine, for the benchmark
@@ -82,6 +85,7 @@ pub async fn run() -> ExitCode {
         Command::Import(arguments) => import::run(arguments).await,
         Command::Segment(arguments) => segment::run(arguments).await,
         Command::Query(arguments) => query::run(arguments).await,
+        Command::Check(arguments) => check::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
     };

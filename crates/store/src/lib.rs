@@ -1,8 +1,10 @@
 //! Durable events: log, buffer, open tables, identities, and columns held in memory.
 //!
 //! An event's way, in reading order: [`log`] (durable, acknowledged) → [`live`] (known, resolved, not yet laid) →
-//! [`snapshot`] (what questions see, as [`columns`]) and, in the background, → [`table`] (open files).
+//! [`snapshot`] (what questions see, as [`columns`]) and, in the background, → [`table`] (open files). [`check`] reads a
+//! folder through and says what is wrong with it.
 
+mod check;
 mod columns;
 mod error;
 mod identity;
@@ -15,6 +17,7 @@ mod snapshot;
 mod store;
 mod table;
 
+pub use check::{CheckReport, Finding, check};
 pub use columns::{Codes, Column, Columns, Run};
 pub use error::StoreError;
 pub use live::Appended;

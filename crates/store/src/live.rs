@@ -33,10 +33,10 @@ pub struct Appended {
 
 /// 128 bits of hash stand for a key: among 10¹² events the chance of any two meeting is below 10⁻¹⁴.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct KeyHash(u128);
+pub(crate) struct KeyHash(u128);
 
 impl KeyHash {
-    fn of(kind: whodid_model::EventType, id: &str) -> KeyHash {
+    pub(crate) fn of(kind: whodid_model::EventType, id: &str) -> KeyHash {
         let mut hasher = Xxh3::new();
         hasher.update(&[kind as u8]);
         hasher.update(id.as_bytes());

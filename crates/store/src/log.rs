@@ -29,12 +29,14 @@ use whodid_model::Event;
 
 use crate::error::StoreError;
 
+mod check;
 mod codec;
 mod frame;
 mod replay;
 mod segment;
 mod writer;
 
+pub(crate) use check::check;
 pub(crate) use replay::Replay;
 use writer::{Append, Request, Writer};
 

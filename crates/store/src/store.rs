@@ -239,14 +239,19 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 fn lock_folder(root: &Path) -> Result<File, StoreError> {
-    let io = |source| StoreError::Io { path: root.to_path_buf(), source };
+    let io = |source| StoreError::io(root, source);
     std::fs::create_dir_all(root).map_err(io)?;
     let file =
         File::options().create(true).truncate(false).write(true).open(root.join("lock")).map_err(io)?;
+    lock(root, file)
+}
+
+/// Takes the folder's lock file for as long as it is open.
+pub(crate) fn lock(root: &Path, file: File) -> Result<File, StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked { path: root.to_path_buf() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+        Err(std::fs::TryLockError::Error(source)) => Err(StoreError::io(root, source)),
     }
 }
 

@@ -18,6 +18,7 @@ use whodid_model::{Event, Instant};
 use crate::error::StoreError;
 use crate::log::LogPosition;
 
+mod check;
 mod commit;
 mod durable;
 mod layout;
@@ -50,6 +51,13 @@ pub(crate) struct EventTable {
     unsettled: bool,
 }
 
+/// A table that is only looked at.
+pub(crate) struct TableView {
+    pub(crate) table: EventTable,
+    /// What a crash left, by file.
+    pub(crate) notes: Vec<(PathBuf, String)>,
+}
+
 /// One atomic change of the table.
 #[derive(Default)]
 pub(crate) struct Change {
@@ -69,11 +77,31 @@ impl EventTable {
         let folder = folder.canonicalize().map_err(|e| StoreError::io(folder, e))?;
         durable::drop_torn_commit(&folder)?;
         let delta = commit::open_or_create(&folder).await.map_err(|e| StoreError::table(doing(), e))?;
-        let store = delta.log_store().object_store(None);
-        let mut table = EventTable {
+        let mut table = EventTable::new(folder, delta);
+        table.refresh().await?;
+        table.vacuum().await?;
+        Ok(table)
+    }
+
+    /// The table as it is, without changing anything in the folder.
+    pub(crate) async fn view(folder: &Path) -> Result<TableView, StoreError> {
+        let folder = folder.canonicalize().map_err(|e| StoreError::io(folder, e))?;
+        let torn = durable::torn_commit(&folder)?;
+        let before_torn = torn.as_ref().map(|(version, _)| version.saturating_sub(1));
+        let delta = commit::open_at(&folder, before_torn).await;
+        let delta = delta.map_err(|e| StoreError::table("reading the table's log", e))?;
+        let mut table = EventTable::new(folder, delta);
+        table.refresh().await?;
+        let detail = "this commit was never finished, and does not count".to_string();
+        let notes = torn.into_iter().map(|(_, path)| (path, detail.clone())).collect();
+        Ok(TableView { table, notes })
+    }
+
+    fn new(folder: PathBuf, delta: DeltaTable) -> EventTable {
+        EventTable {
+            store: delta.log_store().object_store(None),
             folder,
             delta,
-            store,
             layout: Layout::default(),
             parts: Vec::new(),
             covered: LogPosition(0),
@@ -81,10 +109,11 @@ impl EventTable {
             discarded: Vec::new(),
             part_rows: PART_ROWS,
             unsettled: false,
-        };
-        table.refresh().await?;
-        table.vacuum().await?;
-        Ok(table)
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Everything below this log position is in the table.

@@ -169,3 +169,33 @@ async fn a_running_server_is_asked_over_the_network() {
     .unwrap();
     assert_eq!(server.count("@usr.id:zoe").await, 1);
 }
+
+#[test]
+fn a_damaged_folder_is_told_of_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| whodid(folder.path(), arguments, &[], "");
+    let missing = run(&["check"]);
+    assert!(missing.code == 1 && missing.err.contains("data"), "{}", missing.err);
+    std::fs::write(
+        folder.path().join("two.ndjson"),
+        "{\"timestamp\":\"2026-11-20\",\"usr.id\":\"zoe\",\"view.name\":\"/x\"}\n\
+         {\"timestamp\":\"2026-10-20\",\"usr.id\":\"zoe\",\"view.name\":\"/x\"}\n",
+    )
+    .unwrap();
+    done(run(&["import", "two.ndjson"]));
+    assert_eq!(done(run(&["check"])), "2 events in 2 table files, 0 more in the log alone\n");
+    let report: Value = serde_json::from_str(&done(run(&["check", "--json"]))).unwrap();
+    assert_eq!((&report["rows"], &report["damages"]), (&2.into(), &serde_json::json!([])));
+
+    let table = folder.path().join("data/tables/events");
+    let files = std::fs::read_dir(table).unwrap().map(|entry| entry.unwrap().path());
+    let part = files.filter(|path| path.extension().is_some_and(|ending| ending == "parquet")).min().unwrap();
+    let mut bytes = std::fs::read(&part).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&part, &bytes).unwrap();
+    let damaged = run(&["check"]);
+    assert_eq!(damaged.code, 1);
+    assert!(damaged.out.contains(part.file_name().unwrap().to_str().unwrap()), "{}", damaged.out);
+    assert!(damaged.err.starts_with("whodid: data is damaged in"), "{}", damaged.err);
+    assert_eq!(std::fs::read(&part).unwrap(), bytes);
+}

@@ -231,7 +231,7 @@ async fn run(steps: Vec<Step>) {
 
 proptest! {
     // Every case writes and syncs a folder of its own.
-    #![proptest_config(ProptestConfig::with_cases((ProptestConfig::default().cases / 8).max(1)))]
+    #![proptest_config(ProptestConfig::with_cases((ProptestConfig::default().cases / 8).clamp(1, 600)))]
     #[test]
     fn any_interleaving_on_disk_equals_the_model(steps in prop::collection::vec(step(), 1..12)) {
         tokio::runtime::Runtime::new().unwrap().block_on(run(steps));

@@ -35,9 +35,7 @@ const SETTINGS: [(&str, &str); 4] = [
 ];
 
 pub(super) async fn open_or_create(folder: &Path) -> DeltaResult<DeltaTable> {
-    let url = Url::from_directory_path(folder)
-        .map_err(|()| DeltaTableError::InvalidTableLocation(folder.display().to_string()))?;
-    let mut table = DeltaTableBuilder::from_url(url)?.build()?;
+    let mut table = DeltaTableBuilder::from_url(url_of(folder)?)?.build()?;
     if table.verify_deltatable_existence().await? {
         table.load().await?;
         return Ok(table);
@@ -52,6 +50,20 @@ pub(super) async fn open_or_create(folder: &Path) -> DeltaResult<DeltaTable> {
         .await?;
     durable::sync_commit(folder, 0).map_err(|e| DeltaTableError::Generic(e.to_string()))?;
     Ok(table)
+}
+
+/// An existing table at a version, or the newest.
+pub(super) async fn open_at(folder: &Path, version: Option<u64>) -> DeltaResult<DeltaTable> {
+    let mut builder = DeltaTableBuilder::from_url(url_of(folder)?)?;
+    if let Some(version) = version {
+        builder = builder.with_version(version);
+    }
+    builder.load().await
+}
+
+fn url_of(folder: &Path) -> DeltaResult<Url> {
+    Url::from_directory_path(folder)
+        .map_err(|()| DeltaTableError::InvalidTableLocation(folder.display().to_string()))
 }
 
 /// Who commits, and up to where the log is covered. Checkpoints are made in [`EventTable::keep_house`], where their

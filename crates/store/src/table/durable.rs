@@ -2,7 +2,7 @@
 //! them, and a commit that a power cut left half written does not count.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -26,26 +26,34 @@ pub(super) fn sync_commit(folder: &Path, version: u64) -> Result<(), StoreError>
     sync(folder, &format!("{LOG_FOLDER}/{version:020}.json"))
 }
 
-/// Deletes the newest commit if it is one of ours without its end. Its sync never finished, so nobody was promised it.
+/// Deletes the newest commit if it is one of ours without its end.
 pub(super) fn drop_torn_commit(folder: &Path) -> Result<(), StoreError> {
-    let log = folder.join(LOG_FOLDER);
-    if !log.is_dir() {
-        return Ok(());
-    }
-    let entries = std::fs::read_dir(&log).map_err(|e| StoreError::io(&log, e))?;
-    let commits = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_commit(path));
-    let Some(newest) = commits.max() else { return Ok(()) };
-    let text = std::fs::read(&newest).map_err(|e| StoreError::io(&newest, e))?;
-    if is_torn(&String::from_utf8_lossy(&text)) {
-        tracing::warn!(file = %newest.display(), "dropped a commit that was never finished");
-        std::fs::remove_file(&newest).map_err(|e| StoreError::io(&newest, e))?;
+    if let Some((_, path)) = torn_commit(folder)? {
+        tracing::warn!(file = %path.display(), "dropped a commit that was never finished");
+        std::fs::remove_file(&path).map_err(|e| StoreError::io(&path, e))?;
     }
     Ok(())
 }
 
-fn is_commit(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
-    name.is_some_and(|name| name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit()))
+/// The newest commit, by its version, if it is one of ours without its end. Its sync never finished, so nobody was
+/// promised it.
+pub(super) fn torn_commit(folder: &Path) -> Result<Option<(u64, PathBuf)>, StoreError> {
+    let log = folder.join(LOG_FOLDER);
+    if !log.is_dir() {
+        return Ok(None);
+    }
+    let entries = std::fs::read_dir(&log).map_err(|e| StoreError::io(&log, e))?;
+    let commits = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let newest = commits.filter_map(|path| Some((version_of(&path)?, path))).max();
+    let Some((version, newest)) = newest else { return Ok(None) };
+    let text = std::fs::read(&newest).map_err(|e| StoreError::io(&newest, e))?;
+    Ok(is_torn(&String::from_utf8_lossy(&text)).then_some((version, newest)))
+}
+
+/// None for other files than commits.
+fn version_of(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    if name.len() == 20 { name.parse().ok() } else { None }
 }
 
 /// Our commits begin with who wrote them and end with the log position. One that breaks off within its first line

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use whodid_model::{Attributes, Event, EventType, Instant, Value};
@@ -16,6 +16,45 @@ const BATCH_ROWS: usize = 8_192;
 
 /// The events of a part. `path` is for error messages.
 pub(super) fn events(path: &Path, bytes: Bytes) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    batches(path, bytes, |batch| append(batch, &mut events))?;
+    Ok(events)
+}
+
+/// Everything in a part.
+#[derive(Debug, Default)]
+pub(super) struct PartRows {
+    /// None if another program wrote the part.
+    pub(super) format: Option<u32>,
+    pub(super) events: Vec<Event>,
+    pub(super) users: Vec<Option<String>>,
+    /// Without the column, as in format 1, all are -1.
+    pub(super) buckets: Vec<i32>,
+    /// How many rows each row group has.
+    pub(super) row_groups: Vec<usize>,
+}
+
+pub(super) fn rows(path: &Path, bytes: Bytes) -> Result<PartRows, StoreError> {
+    let mut part = PartRows::default();
+    let (format, row_groups) = batches(path, bytes, |batch| {
+        append(batch, &mut part.events)?;
+        let users = column(batch, layout::USER, &DataType::Utf8)?.as_string::<i32>();
+        part.users.extend(users.iter().map(|user| user.map(str::to_string)));
+        match column(batch, layout::BUCKET, &DataType::Int32) {
+            Ok(buckets) => part.buckets.extend_from_slice(buckets.as_primitive::<Int32Type>().values()),
+            Err(_) => part.buckets.resize(part.events.len(), -1),
+        }
+        Ok(())
+    })?;
+    Ok(PartRows { format, row_groups, ..part })
+}
+
+/// Hands every batch of rows to `take`. Answers the format and the rows of each row group.
+fn batches(
+    path: &Path,
+    bytes: Bytes,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), String>,
+) -> Result<(Option<u32>, Vec<usize>), StoreError> {
     let damaged = |detail: String| StoreError::Damaged { path: path.to_path_buf(), detail };
     // The file's own types suffice, whichever program wrote it.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -29,13 +68,15 @@ pub(super) fn events(path: &Path, bytes: Bytes) -> Result<Vec<Event>, StoreError
     if let Some(found) = format.filter(|found| !is_known(found)) {
         return Err(StoreError::Format { path: path.to_path_buf(), found: found.to_string(), known: FORMAT });
     }
-    let mut events = Vec::with_capacity(usize::try_from(file.num_rows()).unwrap_or_default());
+    let format = format.and_then(|format| format.parse().ok());
+    let row_groups = reader.metadata().row_groups().iter();
+    let row_groups = row_groups.map(|group| usize::try_from(group.num_rows()).unwrap_or_default()).collect();
     let batches = reader.with_batch_size(BATCH_ROWS).build().map_err(|e| damaged(e.to_string()))?;
     for batch in batches {
         let batch = batch.map_err(|e| damaged(e.to_string()))?;
-        append(&batch, &mut events).map_err(damaged)?;
+        take(&batch).map_err(damaged)?;
     }
-    Ok(events)
+    Ok((format, row_groups))
 }
 
 /// The error names the column and what is wrong with it.

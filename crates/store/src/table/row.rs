@@ -30,6 +30,11 @@ impl Row {
         }
     }
 
+    /// A row as a part says it.
+    pub(super) fn as_stored(event: Event, owner: String, is_user: bool, bucket: i32) -> Row {
+        Row { month: month_of(event.ts), bucket: bucket as u8, owner, is_user, event }
+    }
+
     /// The id of the resolved user as people see it.
     pub(super) fn user(&self) -> Option<&str> {
         self.is_user.then_some(self.owner.as_str())

@@ -211,6 +211,8 @@ async fn what_was_acknowledged_survives_any_kill() {
             if random.below(3) > 0 {
                 continue;
             }
+            let report = crate::check(dir.path()).await.unwrap();
+            assert_eq!(report.damages, [], "a kill damages nothing");
             let (in_table, covered) = table_of(dir.path()).await;
             let store = open(dir.path(), by_hand()).await;
             let events: BTreeMap<EventKey, Event> = shown(&store.snapshot().await.unwrap())
