@@ -144,8 +144,8 @@ fn arrange(mut groups: Vec<Group>, group_by: &[GroupBy]) -> Vec<Group> {
         let by_number = if ascending { by_number } else { by_number.reverse() };
         by_number.then_with(|| a.values.cmp(&b.values))
     });
-    for depth in 0..group_by.len() {
-        let limit = group_by[depth].limit.map_or(DEFAULT_GROUPS, |limit| limit as usize);
+    for (depth, by) in group_by.iter().enumerate() {
+        let limit = by.limit.map_or(DEFAULT_GROUPS, |limit| limit as usize);
         groups = keep_best(groups, depth, limit);
     }
     groups
