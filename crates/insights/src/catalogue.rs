@@ -6,6 +6,7 @@
 //! The queries are those that SQLite and PostgreSQL both understand; what differs stands in [`Catalogue::open`],
 //! [`Catalogue::begin`] and [`fault_kind`].
 
+mod apply;
 mod keys;
 mod references;
 mod segments;
@@ -24,9 +25,11 @@ use whodid_model::{Clock, FaultKind, Instant, limits};
 
 use crate::InsightError;
 
+pub use apply::Step;
 pub use keys::{Key, Scope};
 pub use references::{Dependent, Reference};
 pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion};
+pub(crate) use segments::{clean_description, clean_tags};
 
 type Database = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
@@ -77,7 +80,7 @@ impl Catalogue {
     }
 
     /// A new id. Ids of one catalogue grow, so that lists in order of id are in order of creation.
-    fn new_id(&self) -> String {
+    pub(crate) fn new_id(&self) -> String {
         let micros = self.now().0.max(0) as u64;
         let nanos_of_second = (micros % 1_000_000 * 1_000) as u32;
         Uuid::new_v7(Timestamp::from_unix(&self.ids, micros / 1_000_000, nanos_of_second)).to_string()
@@ -168,7 +171,7 @@ fn invalid(pointer: Option<&str>, message: impl Into<String>, hint: impl Into<St
 }
 
 /// A name as it is kept: without surrounding blanks, not empty, on one line, of bounded length.
-fn clean_name(name: &str) -> Result<String, InsightError> {
+pub(crate) fn clean_name(name: &str) -> Result<String, InsightError> {
     let name = name.trim();
     let refuse = |message: String, hint: &str| Err(invalid(Some("/name"), message, hint));
     if name.is_empty() {

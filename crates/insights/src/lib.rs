@@ -20,9 +20,9 @@ pub use insights::Insights;
 pub use meta::Meta;
 pub use profiles::EntityProfile;
 pub use segments::{
-    ClauseCount, Compared, Comparison, Diff, DiffRequest, Explained, Export, History, HistoryPoint,
-    HistoryRequest, HistoryStep, Member, Members, MembersRequest, NewSegment, Note, Pair, Preview, Region,
-    Segment, SegmentChange, Side, UsedIn,
+    Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff, DiffRequest,
+    Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, Member, Members, MembersRequest,
+    NewSegment, Note, Pair, Preview, Region, Segment, SegmentChange, Side, UsedIn,
 };
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 

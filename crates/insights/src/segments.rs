@@ -14,11 +14,13 @@ use crate::catalogue::{self, Dependent, Page, PageRequest, Reference, SegmentVer
 use crate::insights::{Insights, read_definition};
 use crate::meta::{Asked, Meta};
 
+mod as_code;
 mod comparing;
 mod export;
 mod history;
 mod why;
 
+pub use as_code::{Applied, AppliedChange, ApplyAction, CodedSegment};
 pub use comparing::{Compared, Comparison, Diff, DiffRequest, Pair, Region, Side};
 pub use export::Export;
 pub use history::{History, HistoryPoint, HistoryRequest, HistoryStep};

@@ -1,5 +1,6 @@
 //! Questions through the real store and catalogue on a temporary folder.
 
+mod as_code;
 mod segments;
 
 use std::sync::Arc;

@@ -60,3 +60,5 @@ pub const DIFF_MEMBERS: usize = 100_000;
 pub const COMPARED_SEGMENTS: usize = 20;
 /// Most segments of which every region is counted.
 pub const COMPARED_REGIONS_SEGMENTS: usize = 5;
+/// Most segments that are applied at once.
+pub const APPLIED_SEGMENTS: usize = 1_000;

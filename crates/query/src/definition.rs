@@ -44,6 +44,10 @@ mod write;
 
 pub use window::{Calendar, CalendarUnit, Moment, Resolved, Window, WindowError};
 
+/// The grammar as JSON Schema, for editors and other tools. What it takes can still be refused: it does not read search
+/// queries, nor what members mean beside each other.
+pub const SCHEMA: &str = include_str!("definition/schema.json");
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
     pub entity: EntityKind,

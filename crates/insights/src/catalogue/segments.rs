@@ -74,25 +74,8 @@ impl Catalogue {
     /// what breaks a limit or names a segment of the other entity kind, `NotFound` for an unknown segment in the
     /// definition, `Conflict` (naming the holder) for a name in use.
     pub async fn create_segment(&self, new: NewSegment) -> Result<Segment, InsightError> {
-        let now = self.now();
-        let segment = Segment {
-            id: self.new_id(),
-            name: clean_name(&new.name)?,
-            description: clean_description(new.description)?,
-            tags: clean_tags(new.tags)?,
-            entity: new.definition.entity,
-            definition: checked_json(&new.definition)?,
-            version: 1,
-            created_at: now,
-            modified_at: now,
-            deleted_at: None,
-        };
         let mut transaction = self.begin().await?;
-        references::check(&mut transaction, &segment, &new.definition.references).await?;
-        refuse_name_in_use(&mut transaction, &segment).await?;
-        insert(&mut transaction, &segment).await?;
-        references::replace(&mut transaction, &segment.id, &new.definition.references).await?;
-        record_version(&mut transaction, &segment).await?;
+        let segment = create(&mut transaction, self.new_id(), new, self.now()).await?;
         transaction.commit().await?;
         Ok(segment)
     }
@@ -153,36 +136,7 @@ impl Catalogue {
         expected_version: Option<i64>,
     ) -> Result<Segment, InsightError> {
         let mut transaction = self.begin().await?;
-        let before = live_segment(&mut transaction, id).await?;
-        if expected_version.is_some_and(|version| version != before.version) {
-            return Err(InsightError::Stale { current_version: before.version });
-        }
-        let mut segment = before.clone();
-        segment.version += 1;
-        segment.modified_at = self.now();
-        if let Some(name) = change.name {
-            segment.name = clean_name(&name)?;
-        }
-        if let Some(description) = change.description {
-            segment.description = clean_description(description)?;
-        }
-        if let Some(tags) = change.tags {
-            segment.tags = clean_tags(tags)?;
-        }
-        if let Some(definition) = change.definition {
-            segment.definition = checked_json(&definition)?;
-            segment.entity = definition.entity;
-            references::check(&mut transaction, &segment, &definition.references).await?;
-            references::check_cycles(&mut transaction, &segment, &definition.references).await?;
-            if segment.entity != before.entity {
-                refuse_users(&mut transaction, &segment, "keep its entity kind, or change them first")
-                    .await?;
-            }
-            references::replace(&mut transaction, id, &definition.references).await?;
-        }
-        refuse_name_in_use(&mut transaction, &segment).await?;
-        update(&mut transaction, &segment).await?;
-        record_version(&mut transaction, &segment).await?;
+        let segment = change_segment(&mut transaction, id, change, expected_version, self.now()).await?;
         transaction.commit().await?;
         Ok(segment)
     }
@@ -191,11 +145,7 @@ impl Catalogue {
     /// unless forced: then those fail until they are changed or it is restored.
     pub async fn delete_segment(&self, id: &str, force: bool) -> Result<(), InsightError> {
         let mut transaction = self.begin().await?;
-        let segment = live_segment(&mut transaction, id).await?;
-        if !force {
-            refuse_users(&mut transaction, &segment, "change them first, or delete with force").await?;
-        }
-        set_deleted(&mut transaction, id, Some(self.now())).await?;
+        delete(&mut transaction, id, force, None, self.now()).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -228,6 +178,94 @@ impl Catalogue {
                 .fetch_all(&self.pool)
                 .await?;
         if versions.is_empty() { Err(not_found(id)) } else { Ok(versions) }
+    }
+}
+
+pub(super) async fn create(
+    connection: &mut Connection,
+    id: String,
+    new: NewSegment,
+    now: Instant,
+) -> Result<Segment, InsightError> {
+    let segment = Segment {
+        id,
+        name: clean_name(&new.name)?,
+        description: clean_description(new.description)?,
+        tags: clean_tags(new.tags)?,
+        entity: new.definition.entity,
+        definition: checked_json(&new.definition)?,
+        version: 1,
+        created_at: now,
+        modified_at: now,
+        deleted_at: None,
+    };
+    references::check(connection, &segment, &new.definition.references).await?;
+    refuse_name_in_use(connection, &segment).await?;
+    insert(connection, &segment).await?;
+    references::replace(connection, &segment.id, &new.definition.references).await?;
+    record_version(connection, &segment).await?;
+    Ok(segment)
+}
+
+pub(super) async fn change_segment(
+    connection: &mut Connection,
+    id: &str,
+    change: SegmentChange,
+    expected_version: Option<i64>,
+    now: Instant,
+) -> Result<Segment, InsightError> {
+    let before = live_segment(connection, id).await?;
+    refuse_stale(&before, expected_version)?;
+    let mut segment = before.clone();
+    segment.version += 1;
+    segment.modified_at = now;
+    if let Some(name) = change.name {
+        segment.name = clean_name(&name)?;
+    }
+    if let Some(description) = change.description {
+        segment.description = clean_description(description)?;
+    }
+    if let Some(tags) = change.tags {
+        segment.tags = clean_tags(tags)?;
+    }
+    if let Some(definition) = change.definition {
+        segment.definition = checked_json(&definition)?;
+        segment.entity = definition.entity;
+        references::check(connection, &segment, &definition.references).await?;
+        references::check_cycles(connection, &segment, &definition.references).await?;
+        if segment.entity != before.entity {
+            refuse_users(connection, &segment, "keep its entity kind, or change them first").await?;
+        }
+        references::replace(connection, id, &definition.references).await?;
+    }
+    refuse_name_in_use(connection, &segment).await?;
+    update(connection, &segment).await?;
+    record_version(connection, &segment).await?;
+    Ok(segment)
+}
+
+pub(super) async fn delete(
+    connection: &mut Connection,
+    id: &str,
+    force: bool,
+    expected_version: Option<i64>,
+    now: Instant,
+) -> Result<(), InsightError> {
+    let segment = live_segment(connection, id).await?;
+    refuse_stale(&segment, expected_version)?;
+    if !force {
+        refuse_users(connection, &segment, "change them first, or delete with force").await?;
+    }
+    set_deleted(connection, id, Some(now)).await?;
+    Ok(())
+}
+
+fn refuse_stale(segment: &Segment, expected_version: Option<i64>) -> Result<(), InsightError> {
+    match expected_version {
+        Some(version) if version != segment.version => {
+            Err(InsightError::Stale { current_version: segment.version })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -367,7 +405,7 @@ fn tags_json(tags: &[String]) -> String {
     serde_json::Value::from(tags).to_string()
 }
 
-fn clean_description(description: String) -> Result<String, InsightError> {
+pub(crate) fn clean_description(description: String) -> Result<String, InsightError> {
     if description.len() > limits::DESCRIPTION_BYTES {
         let message = format!("the description is longer than {} bytes", limits::DESCRIPTION_BYTES);
         return Err(invalid(Some("/description"), message, "shorten it"));
@@ -379,7 +417,7 @@ fn clean_description(description: String) -> Result<String, InsightError> {
 }
 
 /// Without surrounding blanks and repetitions, in the order given.
-fn clean_tags(tags: Vec<String>) -> Result<Vec<String>, InsightError> {
+pub(crate) fn clean_tags(tags: Vec<String>) -> Result<Vec<String>, InsightError> {
     let mut clean: Vec<String> = Vec::new();
     for (index, tag) in tags.iter().enumerate() {
         let tag = tag.trim();

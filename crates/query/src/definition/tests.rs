@@ -5,7 +5,10 @@ use whodid_model::{FaultKind, Instant, TimeRange, limits};
 
 use super::*;
 
+mod schema;
+
 fn read(json: &Value) -> Definition {
+    assert!(schema::accepts(json), "the schema refuses {json}");
     Definition::from_json(json).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
 

@@ -110,6 +110,11 @@ impl Client {
         self.exchange(method, path, "application/json", body).await
     }
 
+    /// Sends a text as it is.
+    pub(super) async fn send(&self, path: &str, text: String) -> Result<Value, CliError> {
+        self.exchange(Method::POST, path, "application/yaml", Body::from(text)).await
+    }
+
     /// Sends a body piece by piece, as it is read.
     pub(super) async fn upload(
         &self,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::client::{Client, Target, escape};
 use super::{CliError, Done};
 
+mod as_code;
 mod print;
 
 #[derive(Debug, Args)]
@@ -109,6 +110,24 @@ enum SegmentCommand {
         #[arg(long, value_name = "INSTANT")]
         at: Option<String>,
     },
+    /// Make the saved segments be those of some files: create what is missing, change what differs
+    Apply {
+        /// YAML or JSON files, or folders of them; `-` reads standard input
+        #[arg(required = true, value_name = "FILE|DIR")]
+        from: Vec<String>,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Delete the segments that are not in the files
+        #[arg(long)]
+        prune: bool,
+    },
+    /// Write every segment down as YAML, for `apply`: one file each, or all to standard output
+    ExportYaml {
+        /// Made if it is absent
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Save a definition
     Create {
         name: String,
@@ -159,6 +178,10 @@ async fn act(client: &Client, command: SegmentCommand, as_json: bool) -> Done {
         SegmentCommand::Export { segment, format, output, profile, at } => {
             return export(client, segment, *format, output.as_deref(), *profile, at).await;
         }
+        SegmentCommand::Apply { from, dry_run, prune } => {
+            as_code::apply(client, from, *dry_run, *prune).await?
+        }
+        SegmentCommand::ExportYaml { folder } => return as_code::export(client, folder.as_deref()).await,
         SegmentCommand::History { segment, from, to, step } => {
             let id = find(client, segment).await?;
             let step = Some(step.clone());
@@ -204,7 +227,8 @@ async fn act(client: &Client, command: SegmentCommand, as_json: bool) -> Done {
         SegmentCommand::History { .. } => print::history(&answer),
         SegmentCommand::Diff { .. } => print::diff(&answer),
         SegmentCommand::Compare { .. } => print::comparison(&answer),
-        SegmentCommand::Export { .. } => {}
+        SegmentCommand::Apply { .. } => print::plan(&answer),
+        SegmentCommand::Export { .. } | SegmentCommand::ExportYaml { .. } => {}
     }
     Ok(())
 }
@@ -250,6 +274,12 @@ async fn export(
 
 /// A definition from a file: YAML, of which JSON is a part.
 fn read_definition(file: &str) -> Result<Value, CliError> {
+    let contents = read_file(file)?;
+    serde_saphyr::from_str(&contents)
+        .map_err(|error| CliError::Failed(format!("{file} is neither YAML nor JSON: {error}")))
+}
+
+fn read_file(file: &str) -> Result<String, CliError> {
     let mut contents = String::new();
     let read = if file == "-" {
         std::io::stdin().read_to_string(&mut contents).map(|_| ())
@@ -257,8 +287,7 @@ fn read_definition(file: &str) -> Result<Value, CliError> {
         std::fs::read_to_string(file).map(|read| contents = read)
     };
     read.map_err(|source| CliError::Unreadable { what: file.to_string(), source })?;
-    serde_saphyr::from_str(&contents)
-        .map_err(|error| CliError::Failed(format!("{file} is neither YAML nor JSON: {error}")))
+    Ok(contents)
 }
 
 /// The id of a segment given by id or by name.

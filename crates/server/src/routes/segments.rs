@@ -22,6 +22,7 @@ use crate::envelope::{
 use crate::problem::Problem;
 use crate::services::Services;
 
+mod as_code;
 mod comparing;
 mod export;
 mod why;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .merge(export::routes())
         .merge(why::routes())
         .merge(comparing::routes())
+        .merge(as_code::routes())
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

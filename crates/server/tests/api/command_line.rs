@@ -114,6 +114,41 @@ fn explained_and_compared(run: &dyn Fn(&[&str], &str) -> Output, yaml: &str) {
 }
 
 #[test]
+fn segments_are_code_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], input: &str| whodid(folder.path(), arguments, &[], input);
+    std::fs::write(folder.path().join("e.csv"), "timestamp,usr.id,view.name\n2026-11-01,ada,/cart\n")
+        .unwrap();
+    done(run(&["import", "e.csv"], ""));
+    std::fs::create_dir(folder.path().join("code")).unwrap();
+    let cart = "name: Cart / viewed\ndefinition: {entity: user, where: {performed: {steps: [{event: '@view.name:/cart'}]}}}\n";
+    std::fs::write(folder.path().join("code/cart.yaml"), cart).unwrap();
+    let others = r#"[{"name": "Others", "definition": {"entity": "user", "where": {"not": {"segment": "cart / viewed"}}}}]"#;
+    std::fs::write(folder.path().join("code/others.json"), others).unwrap();
+    let plan = done(run(&["segment", "apply", "code", "--dry-run"], ""));
+    assert!(plan.contains("create  Cart / viewed") && plan.contains("dry run"), "{plan}");
+    assert!(!done(run(&["segment", "list"], "")).contains("Cart"));
+    done(run(&["segment", "apply", "code"], ""));
+    assert!(done(run(&["segment", "export-yaml"], "")).contains("segment: Cart / viewed"));
+
+    done(run(&["segment", "export-yaml", "written"], ""));
+    let mut names: Vec<String> = std::fs::read_dir(folder.path().join("written"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["cart-viewed.yaml", "others.yaml"]);
+    let plan = done(run(&["segment", "apply", "written", "--prune"], ""));
+    assert_eq!(plan.matches("unchanged").count(), 2, "{plan}");
+    let broken =
+        run(&["segment", "apply", "-"], "name: Broken\ndefinition: {entity: user, where: {all: 7}}\n");
+    assert!(broken.code == 1 && broken.err.contains("/where/all"), "{}", broken.err);
+    std::fs::write(folder.path().join("code/broken.yml"), "name: Broken\ndefinition: {}\n").unwrap();
+    let broken = run(&["segment", "apply", "code"], "");
+    assert!(broken.err.contains("broken.yml: /definition"), "{}", broken.err);
+}
+
+#[test]
 fn errors_are_one_line_on_stderr_and_the_exit_code_tells_which() {
     let folder = tempfile::tempdir().unwrap();
     let check = |arguments: &[&str], input: &str, code: i32, word: &str| {

@@ -155,3 +155,63 @@ async fn an_export_is_whole_and_harmless() {
     let (status, _) = answer(server.request(Method::GET, &format!("{BASE}/segments/none/members.csv"))).await;
     assert_eq!(status, 404);
 }
+
+#[tokio::test]
+async fn segments_are_applied_as_code() {
+    let server = TestServer::start().await;
+    server.rum(&shoppers()).await;
+    let apply = async |parameters: &str, body: &str| {
+        let path = format!("{BASE}/segments/apply{parameters}");
+        answer(server.request(Method::POST, &path).body(body.to_string())).await
+    };
+    let yaml = "- name: Not at the cart
+  definition: {entity: user, where: {not: {segment: Cart}}}
+- name: Cart
+  tags: [shop]
+  definition:
+    entity: user
+    where: {performed: {steps: [{event: '@view.url_path:/cart'}], times: {op: '>=', value: 1}}}
+";
+    let changes = |answer: &Value| {
+        let changes = answer["data"]["attributes"]["changes"].as_array().unwrap().clone();
+        let told = |change: &Value| {
+            let text = |name: &str| change[name].as_str().unwrap().to_string();
+            (text("action"), text("name"), change["members"]["after"].as_u64().unwrap())
+        };
+        changes.iter().map(told).collect::<Vec<_>>()
+    };
+    let expect = |action: &str| {
+        let one = |name: &str, size: u64| (action.to_string(), name.to_string(), size);
+        vec![one("Not at the cart", 1), one("Cart", 3)]
+    };
+    let (status, plan) = apply("?dry_run=true", yaml).await;
+    assert_eq!((status, changes(&plan)), (200, expect("create")), "{plan}");
+    assert_eq!(plan["data"]["attributes"]["changes"][0]["segment_id"], Value::Null);
+    assert_eq!(server.get("/segments").await.1["data"], json!([]));
+    let (status, done) = apply("", yaml).await;
+    assert_eq!((status, changes(&done)), (200, expect("create")), "{done}");
+
+    let request = server.request(Method::GET, &format!("{BASE}/segments.yaml"));
+    let written = request.send().await.unwrap().text().await.unwrap();
+    assert!(written.contains("segment: Cart") && written.contains("@view.url_path:/cart"), "{written}");
+    let (_, again) = apply("?prune=true", &written).await;
+    assert_eq!(changes(&again), expect("unchanged"), "{written}");
+
+    let (status, wrong) = apply("", "[{name: X, definition: {entity: user, where: {profile: '('}}}]").await;
+    let error = &wrong["errors"][0];
+    assert_eq!(
+        (status, &error["source"]["pointer"]),
+        (400, &json!("/0/definition/where/profile")),
+        "{wrong}"
+    );
+    let (status, wrong) = apply("", "- name: X\n  query: y\n").await;
+    assert_eq!((status, &wrong["errors"][0]["source"]["pointer"]), (400, &json!("/0")), "{wrong}");
+    assert_eq!(apply("", "{: : :").await.0, 400);
+    let (status, gone) = apply("?prune=true", "[]").await;
+    assert_eq!((status, gone["data"]["attributes"]["changes"][1]["action"].as_str()), (200, Some("delete")));
+    assert_eq!(server.get("/segments").await.1["data"], json!([]));
+
+    let (status, schema) =
+        answer(server.bare_request(Method::GET, &format!("{BASE}/segments/schema.json"))).await;
+    assert_eq!((status, &schema["$ref"]), (200, &json!("#/$defs/definition")));
+}

@@ -177,3 +177,21 @@ pub(super) fn comparison(answer: &Value) {
         print!("\n{}", table(&rows));
     }
 }
+
+pub(super) fn plan(answer: &Value) {
+    let attributes = &answer["data"]["attributes"];
+    let mut rows = vec![["", "segment", "before", "after", "joined", "left", ""].map(String::from).to_vec()];
+    for change in attributes["changes"].as_array().into_iter().flatten() {
+        let changed: Vec<String> = change["changed"].as_array().into_iter().flatten().map(text).collect();
+        let members =
+            ["before", "after", "joined", "left"].map(|name| grouped(number(&change["members"][name])));
+        let mut row = vec![text(&change["action"]), text(&change["name"])];
+        row.extend(members);
+        row.push(changed.join(", "));
+        rows.push(row);
+    }
+    print!("{}", table(&rows));
+    if attributes["dry_run"] == true {
+        println!("\nnothing has been done: this was a dry run");
+    }
+}
