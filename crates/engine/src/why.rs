@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use whodid_model::{EventType, Instant, TimeRange, Value};
+use whodid_model::{EntityKind, Event, EventType, Instant, TimeRange, Value};
 use whodid_query::definition::{Condition, Definition};
 use whodid_query::op::Op;
 use whodid_store::Snapshot;
@@ -133,6 +133,35 @@ impl Engine {
             false => LeavesAt::Never,
         };
         Ok(Some(Why { member: decided.member, leaves, leaves_at }))
+    }
+}
+
+impl Engine {
+    /// Whether one entity is in each of some segments, all about its kind; none if no event before `at` names it.
+    /// `segments` holds them and all that they refer to. An error is of one segment and leaves the others their answer.
+    pub fn is_member(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        entity: (EntityKind, &str),
+        asked: &[&Definition],
+        segments: &Segments,
+        at: Instant,
+        timezone: &TimeZone,
+    ) -> Option<Vec<Result<bool, EngineError>>> {
+        let alone = Alone::of(snapshot, entity.0, entity.1, at, timezone)?;
+        let decide = |definition: &&Definition| Ok(alone.decide(definition, segments, at)?.member);
+        Some(asked.iter().map(decide).collect())
+    }
+
+    /// Every event of one entity before `at`, by instant, id and type; none if there is none.
+    pub fn events_of(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        kind: EntityKind,
+        id: &str,
+        at: Instant,
+    ) -> Option<Vec<Event>> {
+        Some(Alone::of(snapshot, kind, id, at, &TimeZone::UTC)?.events(at))
     }
 }
 

@@ -18,7 +18,7 @@ pub use analytics::{
 pub use error::InsightError;
 pub use insights::Insights;
 pub use meta::Meta;
-pub use profiles::EntityProfile;
+pub use profiles::{EntityProfile, SegmentOf, SegmentsOf, Timeline, TimelineCursor};
 pub use segments::{
     Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff, DiffRequest,
     Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, Member, Members, MembersRequest,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use whodid_model::{EntityKind, Instant, TimeRange, Value};
+use whodid_model::{EntityKind, Event, Instant, TimeRange, Value};
 use whodid_query::definition::{Condition, Definition, Performed};
 use whodid_query::search::Query;
 use whodid_store::{Owner, Snapshot};
@@ -114,6 +114,16 @@ impl Alone {
         let seen = TimeRange { from: streams.first(), to: at };
         let clause = Clause::new(performed, at, &self.timezone, seen)?;
         Ok(clause.prepare(&streams).instants_us(&self.rows(&streams)))
+    }
+
+    /// Every event, as questions see it, in order.
+    pub(super) fn events(&self, at: Instant) -> Vec<Event> {
+        let streams = self.streams(at);
+        let rows = self.rows(&streams);
+        let mut events: Vec<Event> =
+            rows.iter().map(|row| streams.columns(row).resolved_event(row.row as usize)).collect();
+        events.sort_by(|a, b| (a.ts, &a.id, a.kind).cmp(&(b.ts, &b.id, b.kind)));
+        events
     }
 
     pub(super) fn timezone(&self) -> &TimeZone {

@@ -158,7 +158,7 @@ impl Insights {
         Ok(engine.membership(snapshot, definition, segments, at, timezone).await?.members)
     }
 
-    async fn live_segments(&self) -> Result<Vec<catalogue::Segment>, InsightError> {
+    pub(crate) async fn live_segments(&self) -> Result<Vec<catalogue::Segment>, InsightError> {
         let mut live = Vec::new();
         let mut page = PageRequest::FIRST;
         loop {

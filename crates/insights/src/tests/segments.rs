@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use whodid_model::{Event, FaultKind, Instant, Span, limits};
+use whodid_model::{EntityKind, Event, FaultKind, Instant, Span, limits};
 use whodid_testkit::{action, view};
 
 use super::{NOW, Workspace, definition, everyone_page, left_the_cart, named, shop, workspace};
@@ -195,4 +195,40 @@ async fn an_explanation_follows_references_and_knows_its_entities() {
     assert_eq!(explained.why.leaves_at, crate::LeavesAt::At(leaves_at));
     let error = insights.why(&left_the_cart(), "dora", None).await.unwrap_err();
     assert_eq!(error.kind(), FaultKind::NotFound);
+}
+
+#[tokio::test]
+async fn an_entity_knows_its_segments_and_its_events() {
+    let workspace = workspace(shop()).await;
+    let insights = &workspace.insights;
+    let left = insights.create_segment(named("Left", left_the_cart())).await.unwrap();
+    let others = definition(json!({"entity": "user", "where": {"not": {"segment": left.id}}}));
+    let others = insights.create_segment(named("Others", others)).await.unwrap();
+    let accounts = definition(json!({"entity": "account", "where": {"all": []}}));
+    insights.create_segment(named("Accounts", accounts)).await.unwrap();
+    for (id, expected) in [("ana", "Left"), ("bia", "Others"), ("caio", "Others")] {
+        let of = insights.segments_of(EntityKind::User, id, None).await.unwrap();
+        let names: Vec<&str> = of.segments.iter().map(|segment| segment.name.as_str()).collect();
+        assert_eq!((names, of.failing.len(), of.meta.partial), (vec![expected], 0, false));
+    }
+    let acme = insights.segments_of(EntityKind::Account, "acme", None).await.unwrap();
+    assert_eq!(acme.segments[0].name, "Accounts");
+    // What rests on a deleted segment says so, and hides nothing else.
+    insights.delete_segment(&left.id, true).await.unwrap();
+    let of = insights.segments_of(EntityKind::User, "ana", None).await.unwrap();
+    assert_eq!((of.segments.len(), of.failing[0].0.id.as_str()), (0, others.id.as_str()));
+    assert!(of.meta.partial);
+
+    let page = insights.timeline(EntityKind::User, "bia", None, None, 1).await.unwrap();
+    assert_eq!(page.events[0].text("action.name"), Some("CHECKOUT"));
+    let page = insights.timeline(EntityKind::User, "bia", None, page.next.as_ref(), 1).await.unwrap();
+    assert_eq!((page.events[0].text("view.name"), page.next), (Some("/cart"), None));
+    let caio = insights.timeline(EntityKind::User, "caio", None, None, 10).await.unwrap();
+    assert_eq!(caio.events.len(), 2, "the visit before the login is his, too");
+    let acme = insights.timeline(EntityKind::Account, "acme", None, None, 10).await.unwrap();
+    assert_eq!(acme.events.len(), 2);
+    for (id, limit, kind) in [("dora", 1, FaultKind::NotFound), ("bia", 0, FaultKind::Invalid)] {
+        let error = insights.timeline(EntityKind::User, id, None, None, limit).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+    }
 }

@@ -167,6 +167,8 @@ fn errors_are_one_line_on_stderr_and_the_exit_code_tells_which() {
     );
     check(&["segment", "preview", "-"], ": : :", 1, "YAML");
     check(&["segment", "members", "Nobody"], "", 1, "Nobody");
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    check(&["segment", "apply", "empty", "--prune"], "", 1, "no segments in empty");
     check(&["query", "@type:view ("], "", 1, "position 13");
     check(&["query", "x", "--url", "http://127.0.0.1:9"], "", 1, "--url");
     check(&["serve", "--listen", "everywhere"], "", 1, "everywhere");

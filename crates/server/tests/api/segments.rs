@@ -197,6 +197,19 @@ async fn segments_are_applied_as_code() {
     let (_, again) = apply("?prune=true", &written).await;
     assert_eq!(changes(&again), expect("unchanged"), "{written}");
 
+    let awkward = ["yes", "1e3", "null", "- a: b", "#x", "'\"", "~", "a  b", "@x:*"].map(|name| {
+        json!({"name": name, "description": "two  blanks\n\nand lines \n", "tags": ["no", "0x1F"],
+               "definition": viewed("/a: b")})
+    });
+    let (status, plan) = apply("", &Value::from(awkward.to_vec()).to_string()).await;
+    assert_eq!(status, 200, "{plan}");
+    let request = server.request(Method::GET, &format!("{BASE}/segments.yaml"));
+    let written = request.send().await.unwrap().text().await.unwrap();
+    let (status, again) = apply("?prune=true&dry_run=true", &written).await;
+    let changes = again["data"]["attributes"]["changes"].as_array().unwrap();
+    assert_eq!((status, changes.len()), (200, 11));
+    assert!(changes.iter().all(|change| change["action"] == "unchanged"), "{again}\n{written}");
+
     let (status, wrong) = apply("", "[{name: X, definition: {entity: user, where: {profile: '('}}}]").await;
     let error = &wrong["errors"][0];
     assert_eq!(
@@ -208,10 +221,31 @@ async fn segments_are_applied_as_code() {
     assert_eq!((status, &wrong["errors"][0]["source"]["pointer"]), (400, &json!("/0")), "{wrong}");
     assert_eq!(apply("", "{: : :").await.0, 400);
     let (status, gone) = apply("?prune=true", "[]").await;
-    assert_eq!((status, gone["data"]["attributes"]["changes"][1]["action"].as_str()), (200, Some("delete")));
+    assert_eq!((status, gone["data"]["attributes"]["changes"][10]["action"].as_str()), (200, Some("delete")));
     assert_eq!(server.get("/segments").await.1["data"], json!([]));
 
     let (status, schema) =
         answer(server.bare_request(Method::GET, &format!("{BASE}/segments/schema.json"))).await;
     assert_eq!((status, &schema["$ref"]), (200, &json!("#/$defs/definition")));
+}
+
+#[tokio::test]
+async fn one_person_has_events_and_segments() {
+    let server = TestServer::start().await;
+    server.rum(&shoppers()).await;
+    let id = saved(&server, "Almost bought", almost_bought()).await;
+    let (status, segments) = server.get("/users/ada/segments").await;
+    assert_eq!((status, &segments["data"][0]["id"]), (200, &json!(id)), "{segments}");
+    assert_eq!(server.get("/users/bea/segments").await.1["data"], json!([]));
+    assert_eq!(server.get("/accounts/none/segments").await.0, 404);
+
+    let (status, page) = server.get("/users/ada/timeline?page[limit]=1").await;
+    assert_eq!((status, &page["data"][0]["id"]), (200, &json!("view-s1-59")), "{page}");
+    assert_eq!(page["data"][0]["attributes"]["attributes"]["view.url_path"], "/cart");
+    let next = page["meta"]["page"]["next"].as_str().unwrap();
+    let (_, page) = server.get(&format!("/users/ada/timeline?page[limit]=1&page[cursor]={next}")).await;
+    assert_eq!((&page["data"][0]["id"], &page["meta"]["page"]), (&json!("view-s1-60"), &json!({})), "{page}");
+    let (status, wrong) = server.get("/users/ada/timeline?page[cursor]=x").await;
+    assert_eq!((status, &wrong["errors"][0]["source"]["parameter"]), (400, &json!("page[cursor]")));
+    assert_eq!(server.get("/users/ada/timeline?page[limit]=0").await.0, 400);
 }

@@ -41,6 +41,10 @@ pub(super) async fn apply(
             }
         }
     }
+    // An empty folder is a slip; with pruning it would delete everything.
+    if segments.is_empty() {
+        return Err(CliError::Failed(format!("there are no segments in {}", from.join(", "))));
+    }
     let path = format!("/segments/apply?dry_run={dry_run}&prune={prune}");
     let answer = client.send(&path, Value::Array(segments).to_string()).await;
     answer.map_err(|error| match error {
