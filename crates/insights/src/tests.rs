@@ -1,5 +1,6 @@
 //! Questions through the real store and catalogue on a temporary folder.
 
+mod agreement;
 mod as_code;
 mod segments;
 
