@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::columns::Columns;
 use crate::identity::{Identity, Link};
+use crate::log::LogPosition;
 use crate::owner::{BUCKETS, Owner};
 use crate::snapshot::{Bucket, Snapshot};
 
@@ -61,14 +62,20 @@ pub(crate) struct Live {
     dirty: FxHashSet<Owner>,
     identity: Identity,
     places: FxHashMap<KeyHash, Place>,
-    unflushed: FxHashSet<EventKey>,
+    /// What the table does not have yet, with a log position before its earliest version that it lacks.
+    unflushed: FxHashMap<EventKey, LogPosition>,
     current: Option<Arc<Snapshot>>,
 }
 
-/// What a flush has to write: events with their owners, sorted, and the parts that hold superseded rows of them.
+/// What a flush has to write: events with their owners, and the parts that hold superseded rows of them.
+#[derive(Default)]
 pub(crate) struct Unflushed {
     pub(crate) events: Vec<(Owner, Event)>,
     pub(crate) superseded: FxHashMap<u32, FxHashSet<EventKey>>,
+    /// What it takes to put them back.
+    pub(crate) taken: Vec<(EventKey, LogPosition)>,
+    /// A log position before all events that are left for a later flush.
+    pub(crate) left: Option<LogPosition>,
 }
 
 impl Live {
@@ -80,7 +87,7 @@ impl Live {
             dirty: FxHashSet::default(),
             identity: Identity::default(),
             places: FxHashMap::default(),
-            unflushed: FxHashSet::default(),
+            unflushed: FxHashMap::default(),
             current: Some(Arc::new(Snapshot::empty())),
         }
     }
@@ -90,17 +97,17 @@ impl Live {
         for event in events {
             let key = event.key();
             let hash = KeyHash::of(key.kind, &key.id);
-            self.take(event);
+            self.take(LogPosition::default(), event);
             self.unflushed.remove(&key);
             self.place(hash).part = part;
         }
     }
 
-    /// Takes acknowledged events. The order in which events are taken changes nothing but what is counted as what.
-    pub(crate) fn apply(&mut self, events: Vec<Event>) -> Appended {
+    /// Takes acknowledged events, which lie in the log behind `from`. The order in which events are taken changes nothing but what is counted as what.
+    pub(crate) fn apply(&mut self, from: LogPosition, events: Vec<Event>) -> Appended {
         let mut appended = Appended::default();
         for event in events {
-            match self.take(event) {
+            match self.take(from, event) {
                 true => appended.accepted += 1,
                 false => appended.duplicates += 1,
             }
@@ -109,7 +116,7 @@ impl Live {
     }
 
     /// Whether the event was news: new, or another version of a known view.
-    fn take(&mut self, mut event: Event) -> bool {
+    fn take(&mut self, from: LogPosition, mut event: Event) -> bool {
         if event.usr_id().is_none() {
             // An empty or absurd id is none; resolution may put the adopting user's there.
             event.attributes.remove(paths::USR_ID);
@@ -128,7 +135,7 @@ impl Live {
             }
         };
         self.change(old.as_ref(), &new);
-        self.unflushed.insert(key.clone());
+        self.note_unflushed(key.clone(), from);
         self.tail.insert(key, new);
         self.current = None;
         if self.tail.len() >= (self.base_rows / 4).clamp(FOLD_EVENTS.start, FOLD_EVENTS.end) {
@@ -302,25 +309,46 @@ impl Live {
         self.unflushed.len()
     }
 
-    /// Takes what is to be flushed. If the flush fails, [`Live::unflush`] puts it back.
-    pub(crate) fn take_unflushed(&mut self) -> Unflushed {
-        let keys = std::mem::take(&mut self.unflushed);
-        let mut events = Vec::with_capacity(keys.len());
-        let mut superseded: FxHashMap<u32, FxHashSet<EventKey>> = FxHashMap::default();
-        for key in keys {
-            let Some(event) = self.known(&key) else { continue };
-            if let Some(place) = self.places.get(&KeyHash::of(key.kind, &key.id))
-                && place.part != NOWHERE
-            {
-                superseded.entry(place.part).or_default().insert(key);
-            }
-            events.push((self.identity.resolve(Owner::named_by(&event)), event));
-        }
-        Unflushed { events, superseded }
+    /// The parts that hold superseded rows of what is to be flushed.
+    pub(crate) fn superseded_parts(&self) -> FxHashSet<u32> {
+        self.unflushed.keys().filter_map(|key| self.part_of(key)).collect()
     }
 
-    pub(crate) fn unflush(&mut self, events: impl Iterator<Item = EventKey>) {
-        self.unflushed.extend(events);
+    /// Takes what is to be flushed, but for events whose superseded row lies in one of the `deferred` parts. If the
+    /// flush fails, [`Live::unflush`] puts it back.
+    pub(crate) fn take_unflushed(&mut self, deferred: &FxHashSet<u32>) -> Unflushed {
+        let mut unflushed = Unflushed::default();
+        for (key, from) in std::mem::take(&mut self.unflushed) {
+            let part = self.part_of(&key);
+            if part.is_some_and(|part| deferred.contains(&part)) {
+                unflushed.left = Some(unflushed.left.map_or(from, |earliest| earliest.min(from)));
+                self.unflushed.insert(key, from);
+                continue;
+            }
+            let Some(event) = self.known(&key) else { continue };
+            if let Some(part) = part {
+                unflushed.superseded.entry(part).or_default().insert(key.clone());
+            }
+            unflushed.taken.push((key, from));
+            unflushed.events.push((self.identity.resolve(Owner::named_by(&event)), event));
+        }
+        unflushed
+    }
+
+    pub(crate) fn unflush(&mut self, taken: Vec<(EventKey, LogPosition)>) {
+        for (key, from) in taken {
+            self.note_unflushed(key, from);
+        }
+    }
+
+    fn note_unflushed(&mut self, key: EventKey, from: LogPosition) {
+        let earliest = self.unflushed.entry(key).or_insert(from);
+        *earliest = from.min(*earliest);
+    }
+
+    fn part_of(&self, key: &EventKey) -> Option<u32> {
+        let place = self.places.get(&KeyHash::of(key.kind, &key.id))?;
+        (place.part != NOWHERE).then_some(place.part)
     }
 
     /// Remembers that the table holds these events in `part`.

@@ -8,6 +8,7 @@ use whodid_model::{Event, EventType, Instant, UserKey};
 
 use crate::columns::{Column, Columns, Run};
 use crate::live::Live;
+use crate::log::LogPosition;
 use crate::owner::{BUCKETS, Owner};
 
 /// An unchanging view of the store.
@@ -110,7 +111,7 @@ impl Snapshot {
         let mut live = Live::new();
         for batch in batches {
             live.settle();
-            live.apply(batch);
+            live.apply(LogPosition::default(), batch);
         }
         live.snapshot(0)
     }

@@ -11,7 +11,7 @@ use whodid_model::{Clock, Event, Instant};
 
 use crate::error::StoreError;
 use crate::live::{Appended, Live};
-use crate::log::{Log, LogOptions};
+use crate::log::{Log, LogOptions, LogPosition};
 use crate::snapshot::Snapshot;
 use crate::table::EventTable;
 
@@ -19,8 +19,8 @@ mod compact;
 mod flush;
 mod progress;
 
+use flush::{Extent, Parts, flush_in_background};
 pub use flush::{PartStatus, TableStatus, Written};
-use flush::{Parts, flush_in_background};
 use progress::Progress;
 
 /// When the store writes the table by itself.
@@ -30,13 +30,24 @@ pub struct StoreOptions {
     pub flush_events: usize,
     /// Flush when an event has been in the log alone for this long.
     pub flush_after: Duration,
+    /// Most bytes of parts that a flush by itself rewrites because rows in them are superseded. What would take more
+    /// waits in the log, so that a large part is rewritten for many revised views at once.
+    pub revise_bytes: u64,
+    /// The longest that it waits.
+    pub revise_after: Duration,
     /// The log's largest size; when it is full, appends are refused until a flush has made room.
     pub log_bytes: u64,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { flush_events: 50_000, flush_after: Duration::from_secs(30), log_bytes: 4 << 30 }
+        StoreOptions {
+            flush_events: 50_000,
+            flush_after: Duration::from_secs(30),
+            revise_bytes: 32 << 20,
+            revise_after: Duration::from_secs(600),
+            log_bytes: 4 << 30,
+        }
     }
 }
 
@@ -65,6 +76,9 @@ struct Shared {
     progress: Progress,
     /// Since when the log has held something that the table does not cover.
     log_alone_since: Option<std::time::Instant>,
+    /// How many events the last flush left in the log, and since when there have been any.
+    left_events: usize,
+    left_since: Option<std::time::Instant>,
 }
 
 /// How the store is doing.
@@ -93,8 +107,10 @@ impl Store {
     ) -> Result<Store, StoreError> {
         let lock = lock_folder(root)?;
         let table = EventTable::open(&root.join("tables").join("events")).await?;
-        let options_of_log =
+        let mut options_of_log =
             LogOptions { max_bytes: options.log_bytes, at_least: table.covered(), ..LogOptions::default() };
+        // A full log goes file by file.
+        options_of_log.segment_bytes = options_of_log.segment_bytes.min(options.log_bytes / 8);
         let log = Log::open(&root.join("log"), options_of_log)?;
         let mut live = Live::new();
         let mut parts = Parts::new(table);
@@ -106,11 +122,12 @@ impl Store {
         let mut applied = parts.table.covered();
         for record in log.replay(applied)? {
             let (position, events) = record?;
-            live.apply(events);
+            live.apply(LogPosition(position.0 - events.len() as u64), events);
             applied = position;
         }
         let log_alone_since = (applied > parts.table.covered()).then(std::time::Instant::now);
-        let shared = Shared { live, progress: Progress::new(applied), log_alone_since };
+        let progress = Progress::new(applied);
+        let shared = Shared { live, progress, log_alone_since, left_events: 0, left_since: None };
         let inner = Arc::new(Inner {
             root: root.to_path_buf(),
             clock,
@@ -174,7 +191,7 @@ impl Store {
     /// Writes what is in the log alone into the table, in one commit, and lets the log go.
     pub async fn flush(&self) -> Result<(), StoreError> {
         let inner = self.inner.clone();
-        to_the_end(async move { inner.flush().await }).await
+        to_the_end(async move { inner.flush(Extent::Everything).await }).await
     }
 
     /// Flushes, so that a clean stop leaves nothing in the log alone.
@@ -224,7 +241,7 @@ impl Inner {
             }
         };
         let count = events.len() as u64;
-        let appended = shared.live.apply(events);
+        let appended = shared.live.apply(LogPosition(position.0 - count), events);
         shared.progress.end(before, Some((position, count)));
         shared.in_log_alone();
         Ok(appended)

@@ -61,8 +61,8 @@ pub(crate) struct TableView {
 /// One atomic change of the table.
 #[derive(Default)]
 pub(crate) struct Change {
-    /// New rows, sorted by [`Row::order`].
-    pub(crate) add: Vec<Row>,
+    /// New rows, in groups that share no part. Each group is sorted by [`Row::order`].
+    pub(crate) add: Vec<Vec<Row>>,
     pub(crate) remove: Vec<PartId>,
     /// All below this log position is in the table once the change is. A lower one than before changes nothing.
     pub(crate) covers: LogPosition,
@@ -155,7 +155,13 @@ impl EventTable {
         }
         let mut layout = self.layout.clone();
         let mut added = Vec::new();
-        let written = self.write_parts(change.add, &mut layout, &mut added).await;
+        let mut written = Ok(());
+        for group in change.add {
+            written = self.write_parts(group, &mut layout, &mut added).await;
+            if written.is_err() {
+                break;
+            }
+        }
         let ids: Vec<PartId> = added.iter().map(|part| part.info.id.clone()).collect();
         let covers = change.covers.max(self.covered);
         let result = match written {

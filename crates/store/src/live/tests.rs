@@ -35,7 +35,7 @@ proptest! {
             match step {
                 Step::Arrive(events) => {
                     arrived.extend(events.iter().cloned());
-                    live.apply(events);
+                    live.apply(LogPosition(0), events);
                 }
                 Step::Look => {
                     let snapshot = live.snapshot(number as u64);
@@ -43,7 +43,7 @@ proptest! {
                 }
                 Step::Fold => live.settle(),
                 Step::Flush => {
-                    let unflushed = live.take_unflushed();
+                    let unflushed = live.take_unflushed(&FxHashSet::default());
                     for (owner, event) in unflushed.events {
                         prop_assert_eq!(&owner, &live.owner_of(&event));
                         flushed.insert(event.key(), event);
@@ -62,7 +62,7 @@ proptest! {
         prop_assert_eq!(then, model(&arrived, Some(at)));
 
         // What was flushed and what is still to be flushed are together everything, once.
-        for (_, event) in live.take_unflushed().events {
+        for (_, event) in live.take_unflushed(&FxHashSet::default()).events {
             flushed.insert(event.key(), event);
         }
         let everything: BTreeMap<EventKey, Event> =
@@ -73,9 +73,9 @@ proptest! {
     #[test]
     fn the_same_events_again_are_duplicates(events in prop::collection::vec(any_event(), 1..20)) {
         let mut live = Live::new();
-        live.apply(events.clone());
+        live.apply(LogPosition(0), events.clone());
         let before = shown(&live.snapshot(1));
-        let again = live.apply(before.values().map(|(_, event)| event.clone()).collect());
+        let again = live.apply(LogPosition(0), before.values().map(|(_, event)| event.clone()).collect());
         prop_assert_eq!(again, Appended { accepted: 0, duplicates: before.len() as u64 });
         prop_assert_eq!(shown(&live.snapshot(2)), before);
     }

@@ -15,11 +15,11 @@ const FULL_PART_ROWS: u64 = 500_000;
 /// Most bytes of parts that one flush reads and writes again in order to join them.
 pub(super) const JOIN_BYTES: u64 = 256 << 20;
 
-/// The parts to join, at most `bytes` of them. `busy` ones are rewritten anyway.
-pub(super) fn to_join(parts: &[PartInfo], busy: impl Fn(&PartId) -> bool, mut bytes: u64) -> Vec<&PartId> {
+/// The parts to join, at most `bytes` of them.
+pub(super) fn to_join(parts: &[PartInfo], mut bytes: u64) -> Vec<&PartId> {
     // Late events make small parts in old months; parts of several months are of a former version or of odd instants.
     let mut tiers: BTreeMap<(u32, i64), Vec<&PartInfo>> = BTreeMap::new();
-    for part in parts.iter().filter(|part| part.rows < FULL_PART_ROWS && !busy(&part.id)) {
+    for part in parts.iter().filter(|part| part.rows < FULL_PART_ROWS) {
         if let Some(month) = part.month() {
             tiers.entry((part.rows.max(1).ilog(FAN_IN), month)).or_default().push(part);
         }

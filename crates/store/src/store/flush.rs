@@ -10,13 +10,15 @@ use whodid_model::{Event, EventKey, Instant};
 
 use super::{Inner, compact};
 use crate::error::StoreError;
+use crate::live::Unflushed;
 use crate::log::LogPosition;
-use crate::owner::Owner;
 use crate::table::{Change, EventTable, PartId, PartInfo, Row};
 
 /// How often the background looks whether a flush is due.
 const TICK: Duration = Duration::from_millis(500);
 
+/// What waits for a cheaper moment may make the log no larger than this, so that a start replays it in seconds.
+const LEFT_LOG_BYTES: u64 = 256 << 20;
 /// Rows that are looked at while intake and questions have to wait.
 const ROWS_PER_LOCK: usize = 4_096;
 
@@ -48,16 +50,60 @@ impl Parts {
         number
     }
 
-    /// The numbers of parts to write anew: those with superseded rows, and those that are to be joined.
-    fn to_rewrite(&self, superseded: &FxHashMap<u32, FxHashSet<EventKey>>) -> Vec<u32> {
-        let infos = self.table.parts();
-        let by_id: FxHashMap<&PartId, u32> = self.numbers.iter().map(|(number, id)| (id, *number)).collect();
-        let busy = |id: &PartId| by_id.get(id).is_none_or(|number| superseded.contains_key(number));
-        let joined = compact::to_join(&infos, busy, compact::JOIN_BYTES);
-        let joined = joined.into_iter().filter_map(|id| by_id.get(id)).copied();
-        let mut numbers: Vec<u32> = superseded.keys().copied().chain(joined).collect();
-        numbers.sort_unstable();
-        numbers
+    /// Those of the parts with superseded rows whose rewriting can wait: the larger ones, beyond `bytes` in all.
+    fn deferred(&self, superseded: &FxHashSet<u32>, mut bytes: u64) -> FxHashSet<u32> {
+        let infos = self.infos();
+        let mut by_size: Vec<(u64, u32)> = superseded
+            .iter()
+            .map(|number| (infos.get(number).map_or(0, |part| part.bytes), *number))
+            .collect();
+        by_size.sort_unstable();
+        let fits = |(size, _): &&(u64, u32)| {
+            let left = bytes.checked_sub(*size);
+            bytes = left.unwrap_or(0);
+            left.is_some()
+        };
+        let fitting = by_size.iter().take_while(fits).count();
+        by_size[fitting..].iter().map(|(_, number)| *number).collect()
+    }
+
+    /// The numbers of the parts that new rows are joined with: small ones of one size, and those that are no larger
+    /// than what is new and have superseded rows.
+    fn to_join(
+        &self,
+        busy: &FxHashSet<u32>,
+        superseded: &FxHashMap<u32, FxHashSet<EventKey>>,
+        new_rows: u64,
+    ) -> Vec<u32> {
+        let infos = self.infos();
+        let idle: Vec<PartInfo> =
+            infos.iter().filter(|(number, _)| !busy.contains(number)).map(|(_, part)| part.clone()).collect();
+        let of_a_size = compact::to_join(&idle, compact::JOIN_BYTES);
+        let numbers = infos.iter().filter(|(number, part)| match superseded.contains_key(number) {
+            true => part.rows <= new_rows,
+            false => of_a_size.contains(&&part.id),
+        });
+        numbers.map(|(number, _)| *number).collect()
+    }
+
+    fn infos(&self) -> FxHashMap<u32, PartInfo> {
+        let mut by_id: FxHashMap<PartId, PartInfo> =
+            self.table.parts().into_iter().map(|part| (part.id.clone(), part)).collect();
+        self.numbers.iter().filter_map(|(number, id)| Some((*number, by_id.remove(id)?))).collect()
+    }
+
+    /// The events of a part that are not superseded.
+    async fn read_living(
+        &self,
+        number: u32,
+        superseded: &FxHashMap<u32, FxHashSet<EventKey>>,
+    ) -> Result<Vec<Event>, StoreError> {
+        let Some(id) = self.numbers.get(&number) else { return Ok(Vec::new()) };
+        let mut events = self.table.read(id).await?;
+        if let Some(gone) = superseded.get(&number) {
+            events.retain(|event| !gone.contains(&event.key()));
+        }
+        Ok(events)
     }
 
     /// What people are told of the table.
@@ -97,6 +143,15 @@ pub struct Written {
     pub bytes: u64,
 }
 
+impl Written {
+    fn note(&mut self, events: u64, rows: u64, added: &[PartInfo]) {
+        self.flushes += 1;
+        self.events += events;
+        self.rows += rows;
+        self.bytes += added.iter().map(|part| part.bytes).sum::<u64>();
+    }
+}
+
 /// One file of the table.
 #[derive(Clone, Debug, Serialize)]
 pub struct PartStatus {
@@ -107,27 +162,31 @@ pub struct PartStatus {
     pub latest: Instant,
 }
 
+/// How much a flush writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Extent {
+    Everything,
+    /// All but what would rewrite too much for too little: see [`super::StoreOptions::revise_bytes`].
+    Cheap,
+}
+
 impl Inner {
     /// Whoever calls this has to see it to its end: a flush that goes away half done stops all further ones.
-    pub(super) async fn flush(&self) -> Result<(), StoreError> {
+    pub(super) async fn flush(&self, extent: Extent) -> Result<(), StoreError> {
         let mut parts = self.table.lock().await;
         if parts.in_doubt {
             return Err(StoreError::Unsettled { doing: "flushing to the table".into() });
         }
-        let (unflushed, covers) = {
-            let mut shared = self.live.lock();
-            shared.log_alone_since = None;
-            (shared.live.take_unflushed(), shared.progress.reflected())
-        };
+        let work = self.take(&parts, extent);
         // Events that changed nothing leave nothing to write, and still have to leave the log.
-        if !unflushed.events.is_empty() || covers > parts.table.covered() {
-            let keys: Vec<EventKey> = unflushed.events.iter().map(|(_, event)| event.key()).collect();
+        if !work.unflushed.events.is_empty() || work.covers > parts.table.covered() {
+            let taken = work.unflushed.taken.clone();
             parts.in_doubt = true;
-            let written = self.write(&mut parts, unflushed.events, &unflushed.superseded, covers).await;
+            let written = self.write(&mut parts, work).await;
             parts.in_doubt = false;
             if let Err(error) = written {
                 let mut shared = self.live.lock();
-                shared.live.unflush(keys.into_iter());
+                shared.live.unflush(taken);
                 shared.in_log_alone();
                 return Err(error);
             }
@@ -142,40 +201,56 @@ impl Inner {
         self.log.truncate_before(covered).await
     }
 
-    async fn write(
-        &self,
-        parts: &mut Parts,
-        new: Vec<(Owner, Event)>,
-        superseded: &FxHashMap<u32, FxHashSet<EventKey>>,
-        covers: LogPosition,
-    ) -> Result<(), StoreError> {
-        let events = new.len() as u64;
-        let mut rows: Vec<Row> = new.into_iter().map(|(owner, event)| Row::new(&owner, event)).collect();
-        let rewritten = parts.to_rewrite(superseded);
-        let mut remove = Vec::new();
-        for number in &rewritten {
-            let Some(id) = parts.numbers.get(number).cloned() else { continue };
-            let mut kept = parts.table.read(&id).await?;
-            if let Some(gone) = superseded.get(number) {
-                kept.retain(|event| !gone.contains(&event.key()));
-            }
+    fn take(&self, parts: &Parts, extent: Extent) -> Work {
+        let mut shared = self.live.lock();
+        let busy = shared.live.superseded_parts();
+        let deferred = match extent {
+            Extent::Everything => FxHashSet::default(),
+            Extent::Cheap => parts.deferred(&busy, self.options.revise_bytes),
+        };
+        let unflushed = shared.live.take_unflushed(&deferred);
+        let reflected = shared.progress.reflected();
+        shared.log_alone_since = None;
+        shared.left_events = shared.live.unflushed_events();
+        shared.left_since = match unflushed.left {
+            Some(_) => shared.left_since.or_else(|| Some(std::time::Instant::now())),
+            None => None,
+        };
+        Work { covers: unflushed.left.map_or(reflected, |left| left.min(reflected)), busy, unflushed }
+    }
+
+    async fn write(&self, parts: &mut Parts, work: Work) -> Result<(), StoreError> {
+        let Work { busy, unflushed, covers } = work;
+        let events = unflushed.events.len() as u64;
+        let superseded = unflushed.superseded;
+        let mut rows: Vec<Row> =
+            unflushed.events.into_iter().map(|(owner, event)| Row::new(&owner, event)).collect();
+        let joined = parts.to_join(&busy, &superseded, events);
+        for number in &joined {
+            let kept = parts.read_living(*number, &superseded).await?;
             self.resolve(kept, &mut rows);
-            remove.push(id);
+        }
+        let mut groups = vec![rows];
+        // Large parts stay apart from what is new, or one part would grow and be rewritten for ever.
+        let alone: Vec<u32> = superseded.keys().copied().filter(|number| !joined.contains(number)).collect();
+        for number in &alone {
+            let mut rows = Vec::new();
+            let kept = parts.read_living(*number, &superseded).await?;
+            self.resolve(kept, &mut rows);
+            groups.push(rows);
         }
         let sort = move || {
-            rows.sort_unstable_by(Row::order);
-            let keys: Vec<EventKey> = rows.iter().map(|row| row.event.key()).collect();
-            (rows, keys)
+            groups.iter_mut().for_each(|rows| rows.sort_unstable_by(Row::order));
+            let keys: Vec<EventKey> = groups.iter().flatten().map(|row| row.event.key()).collect();
+            (groups, keys)
         };
         let (add, keys) = tokio::task::spawn_blocking(sort)
             .await
             .map_err(|source| StoreError::Stopped { detail: source.to_string() })?;
+        let rewritten: Vec<u32> = joined.into_iter().chain(alone).collect();
+        let remove = rewritten.iter().filter_map(|number| parts.numbers.get(number).cloned()).collect();
         let added = parts.table.commit(Change { add, remove, covers }).await?;
-        let written = &mut parts.written;
-        written.flushes += 1;
-        written.events += events;
-        written.rows += keys.len() as u64;
-        written.bytes += added.iter().map(|part| part.bytes).sum::<u64>();
+        parts.written.note(events, keys.len() as u64, &added);
         for number in rewritten {
             parts.numbers.remove(&number);
         }
@@ -203,14 +278,30 @@ impl Inner {
         }
     }
 
-    fn flush_is_due(&self) -> bool {
-        let shared = self.live.lock();
-        let old = shared.log_alone_since.is_some_and(|since| since.elapsed() >= self.options.flush_after);
-        let many = shared.live.unflushed_events() >= self.options.flush_events;
+    /// What the background has to flush now, if anything.
+    fn due(&self) -> Option<Extent> {
+        let (shared, options) = (self.live.lock(), &self.options);
+        let since = shared.log_alone_since?;
+        let log_bytes = self.log.bytes();
+        let left = shared.left_since.is_some_and(|since| since.elapsed() >= options.revise_after)
+            || shared.left_events >= options.flush_events
+            || (shared.left_events > 0 && log_bytes >= LEFT_LOG_BYTES);
         // Room is made before the log is full.
-        let large = shared.log_alone_since.is_some() && self.log.bytes() >= self.options.log_bytes / 2;
-        old || many || large
+        if left || log_bytes >= options.log_bytes / 2 {
+            return Some(Extent::Everything);
+        }
+        let new_events = shared.live.unflushed_events().saturating_sub(shared.left_events);
+        let due = since.elapsed() >= options.flush_after || new_events >= options.flush_events;
+        due.then_some(Extent::Cheap)
     }
+}
+
+/// What one flush has to do.
+struct Work {
+    unflushed: Unflushed,
+    covers: LogPosition,
+    /// All parts with superseded rows, also those that are left as they are for now.
+    busy: FxHashSet<u32>,
 }
 
 pub(super) async fn flush_in_background(inner: Weak<Inner>) {
@@ -218,8 +309,8 @@ pub(super) async fn flush_in_background(inner: Weak<Inner>) {
         let Some(tick) = inner.upgrade().map(|inner| inner.options.flush_after.min(TICK)) else { return };
         tokio::time::sleep(tick.max(Duration::from_millis(1))).await;
         let Some(inner) = inner.upgrade() else { return };
-        if inner.flush_is_due()
-            && let Err(error) = inner.flush().await
+        if let Some(extent) = inner.due()
+            && let Err(error) = inner.flush(extent).await
         {
             tracing::warn!(%error, "a flush failed; the events stay in the log and the next flush tries again");
         }

@@ -17,6 +17,8 @@ fn by_hand() -> StoreOptions {
     StoreOptions {
         flush_events: usize::MAX,
         flush_after: Duration::from_secs(3600),
+        // About one part of a test.
+        revise_bytes: 9_000,
         ..StoreOptions::default()
     }
 }
@@ -175,12 +177,48 @@ async fn callers_come_and_go_and_flushes_pass_over_nothing() {
     table_of(dir.path()).await;
 }
 
+/// Views that go on and on, as a site has them, are not a reason to write everything again at every flush.
+#[tokio::test]
+async fn revised_views_of_a_large_part_wait_for_one_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { revise_bytes: 60_000, ..by_hand() };
+    let store = open(dir.path(), options).await;
+    let page =
+        |n: u32, version| view("/cart").id(&format!("v{n}")).revision(version).user(&format!("u{n}")).build();
+    store.append((0..6_000).map(|n| page(n, 1)).collect()).await.unwrap();
+    store.flush().await.unwrap();
+    let large = store.status().await.unwrap().table.parts[0].clone();
+    assert!(large.bytes > 60_000, "{large:?}");
+    for round in 0..20 {
+        let fresh = 6_000 + round * 50;
+        store.append((fresh..fresh + 50).map(|n| page(n, 1)).collect()).await.unwrap();
+        // One of long ago, and the latest ones.
+        store.append(vec![page(round, 2)]).await.unwrap();
+        store.append((fresh - 20..fresh + 50).map(|n| page(n, 2)).collect()).await.unwrap();
+        store.inner.flush(Extent::Cheap).await.unwrap();
+    }
+    let status = store.status().await.unwrap();
+    assert!(status.table.parts.iter().any(|part| part.file == large.file), "it was never written again");
+    assert_eq!(status.unflushed_events, 40, "one a round, and those that were in it from the start");
+    let written = status.table.written;
+    assert!(written.rows - 6_000 < 5 * (written.events - 6_000), "{written:?}");
+    drop(store);
+    assert!(table_of(dir.path()).await.1 < LogPosition(6_100), "what waits keeps its place in the log");
+    let store = open(dir.path(), by_hand()).await;
+    assert_eq!(rows(&store).await, 7_000);
+    store.close().await.unwrap();
+    let (events, _) = table_of(dir.path()).await;
+    assert!((0..20).all(|n| events[&page(n, 2).key()].revision == 2));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Several requests at once.
     Append(Vec<Vec<Event>>),
     Look,
     Flush,
+    /// As the background does it: some revised events are left in the log.
+    FlushCheaply,
     Reopen {
         clean: bool,
     },
@@ -191,7 +229,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => requests.prop_map(Step::Append),
         1 => Just(Step::Look),
-        3 => Just(Step::Flush),
+        2 => Just(Step::Flush),
+        2 => Just(Step::FlushCheaply),
         2 => any::<bool>().prop_map(|clean| Step::Reopen { clean }),
     ]
 }
@@ -209,6 +248,7 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Look => assert_eq!(shown(&store.snapshot().await.unwrap()), model(&arrived, None)),
             Step::Flush => store.flush().await.unwrap(),
+            Step::FlushCheaply => store.inner.flush(Extent::Cheap).await.unwrap(),
             Step::Reopen { clean } => {
                 match clean {
                     true => store.close().await.unwrap(),

@@ -30,7 +30,7 @@ fn row(event: Event) -> Row {
 }
 
 fn adding(add: Vec<Event>, covers: u64) -> Change {
-    let add = add.into_iter().map(row).collect();
+    let add = vec![add.into_iter().map(row).collect()];
     Change { add, remove: Vec::new(), covers: LogPosition(covers) }
 }
 
@@ -314,7 +314,7 @@ async fn parts_are_of_one_month_and_say_what_lies_where() {
     let events: Vec<Event> = (0..40).map(late).collect();
     let mut rows: Vec<Row> = events.iter().cloned().map(row).collect();
     rows.sort_by(Row::order);
-    let change = Change { add: rows.clone(), covers: LogPosition(40), ..Change::default() };
+    let change = Change { add: vec![rows.clone()], covers: LogPosition(40), ..Change::default() };
     let added = table.commit(change).await.unwrap();
     assert_eq!(added.iter().map(|part| part.rows).sum::<u64>(), 40);
     let months: Vec<i64> = added.iter().map(|part| part.month().expect("one month")).collect();

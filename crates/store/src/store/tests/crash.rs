@@ -19,7 +19,13 @@ const SENDERS: u64 = 4;
 
 /// Small steps, so that flushes and merges happen all the time.
 fn hasty() -> StoreOptions {
-    StoreOptions { flush_events: 60, flush_after: Duration::from_millis(3), ..StoreOptions::default() }
+    StoreOptions {
+        flush_events: 60,
+        flush_after: Duration::from_millis(3),
+        revise_bytes: 60_000,
+        revise_after: Duration::from_millis(25),
+        ..StoreOptions::default()
+    }
 }
 
 /// Pseudo-random numbers (xorshift).
