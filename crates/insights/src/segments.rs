@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use serde_json::Value as Json;
 use whodid_engine::{EntitySet, Membership};
+use whodid_model::entity::ANONYMOUS_PREFIX;
 use whodid_model::{EntityKind, Instant, Span, limits};
 use whodid_query::definition::{Definition, Warning};
 use whodid_query::echo::echo;
@@ -36,7 +37,7 @@ pub struct Preview {
     pub population: u64,
     /// Each clause by itself, in document order.
     pub clauses: Vec<ClauseCount>,
-    /// Some members' ids: the first in order of id.
+    /// Some members' ids: in order, identified users first.
     pub sample: Vec<String>,
     /// The definition in words.
     pub echo: String,
@@ -179,6 +180,8 @@ impl Insights {
             .map(|(pointer, set)| ClauseCount { pointer, count: set.len() })
             .collect();
         let mut sample = ids(&membership, &membership.members);
+        // People with a name first: a sample of anonymous ids alone says little.
+        sample.sort_by_key(|id| id.starts_with(ANONYMOUS_PREFIX));
         sample.truncate(sample_size.min(limits::PAGE_ITEMS));
         Ok(Preview {
             count: membership.members.len(),

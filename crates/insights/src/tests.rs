@@ -120,7 +120,7 @@ async fn segments_refer_to_segments_at_the_same_instant() {
     assert_eq!(preview.clauses[0].count, 1);
     // Before Caio logged in, his visit was an anonymous user's.
     let then = Instant::parse("2026-11-07T11:30:00Z").unwrap();
-    assert_eq!(insights.preview(&others, Some(then), 20).await.unwrap().sample, ["anonymous:a1", "bia"]);
+    assert_eq!(insights.preview(&others, Some(then), 20).await.unwrap().sample, ["bia", "anonymous:a1"]);
 
     let accounts = definition(json!({"entity": "account", "where": {"segment": base.id}}));
     assert_eq!(insights.preview(&accounts, None, 20).await.unwrap_err().kind(), FaultKind::Invalid);
