@@ -24,6 +24,9 @@ pub enum InsightError {
     #[error("someone else changed it in the meantime: the current version is {current_version}")]
     Stale { current_version: i64 },
 
+    #[error("the server is stopping; ask again in a moment")]
+    Stopped,
+
     #[error(transparent)]
     Definition(#[from] DefinitionError),
 
@@ -53,6 +56,7 @@ impl InsightError {
             InsightError::NotFound { .. } => FaultKind::NotFound,
             InsightError::Conflict { .. } => FaultKind::Conflict,
             InsightError::Stale { .. } => FaultKind::Stale,
+            InsightError::Stopped => FaultKind::Cancelled,
             InsightError::Definition(error) => error.kind(),
             InsightError::Engine(error) => error.kind(),
             InsightError::Store(error) => error.kind(),

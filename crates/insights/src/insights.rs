@@ -118,3 +118,14 @@ pub(crate) fn read_definition(text: &str) -> Result<Definition, InsightError> {
     })?;
     Ok(Definition::from_json(&json)?)
 }
+
+/// Work that keeps a core busy, away from the threads that answer requests.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, InsightError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(InsightError::Stopped),
+    }
+}

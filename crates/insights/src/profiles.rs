@@ -7,7 +7,7 @@ use whodid_model::{EntityKind, Event, EventType, Instant, Value, limits};
 use whodid_query::definition::{Condition, Definition};
 
 use crate::InsightError;
-use crate::insights::{Insights, read_definition};
+use crate::insights::{Inner, Insights, off_thread, read_definition};
 use crate::meta::{Asked, Meta};
 
 /// What is known of one entity, by the names that profile queries use.
@@ -79,14 +79,17 @@ impl Insights {
         let asked = Asked::new(at);
         let snapshot = self.inner.store.snapshot().await?;
         let unknown = || InsightError::NotFound { what: kind.name(), id: id.to_string() };
-        let mut events = self.inner.engine.events_of(&snapshot, kind, id, at).ok_or_else(unknown)?;
+        let watermark = snapshot.watermark();
+        let (inner, entity) = (self.inner.clone(), id.to_string());
+        let events = off_thread(move || inner.engine.events_of(&snapshot, kind, &entity, at));
+        let mut events = events.await?.ok_or_else(unknown)?;
         if let Some(after) = after {
             events.retain(|event| TimelineCursor::of(event) < *after);
         }
         let more = events.len() > limit;
         let events: Vec<Event> = events.into_iter().rev().take(limit).collect();
         let next = events.last().filter(|_| more).map(TimelineCursor::of);
-        Ok(Timeline { meta: asked.answered(snapshot.watermark(), None), events, next })
+        Ok(Timeline { meta: asked.answered(watermark, None), events, next })
     }
 
     /// Errors: `NotFound` if no event before `at` names the entity.
@@ -105,12 +108,16 @@ impl Insights {
         }
         live.retain(|segment| segment.entity == kind);
         let snapshot = self.inner.store.snapshot().await?;
-        let wanted: Vec<&Definition> =
-            live.iter().filter_map(|segment| definitions.get(&segment.id)).collect();
-        let (engine, timezone) = (&self.inner.engine, &self.inner.timezone);
-        let decided = engine
-            .is_member(&snapshot, (kind, id), &wanted, &definitions, at, timezone)
-            .ok_or_else(|| InsightError::NotFound { what: kind.name(), id: id.to_string() })?;
+        let watermark = snapshot.watermark();
+        let wanted: Vec<String> = live.iter().map(|segment| segment.id.clone()).collect();
+        let (inner, entity) = (self.inner.clone(), id.to_string());
+        let decided = off_thread(move || {
+            let wanted: Vec<&Definition> = wanted.iter().filter_map(|id| definitions.get(id)).collect();
+            let Inner { engine, timezone, .. } = &*inner;
+            engine.is_member(&snapshot, (kind, &entity), &wanted, &definitions, at, timezone)
+        });
+        let unknown = || InsightError::NotFound { what: kind.name(), id: id.to_string() };
+        let decided = decided.await?.ok_or_else(unknown)?;
         let (mut segments, mut failing) = (Vec::new(), Vec::new());
         for (segment, decided) in live.into_iter().zip(decided) {
             let one = SegmentOf { id: segment.id, name: segment.name, version: segment.version };
@@ -120,7 +127,7 @@ impl Insights {
                 Err(error) => failing.push((one, error.to_string())),
             }
         }
-        let mut meta = asked.answered(snapshot.watermark(), None);
+        let mut meta = asked.answered(watermark, None);
         meta.partial = !failing.is_empty();
         Ok(SegmentsOf { meta, segments, failing })
     }

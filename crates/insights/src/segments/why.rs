@@ -5,7 +5,7 @@ use whodid_model::Instant;
 use whodid_query::definition::Definition;
 
 use crate::InsightError;
-use crate::insights::{Insights, read_definition};
+use crate::insights::{Insights, off_thread, read_definition};
 use crate::meta::{Asked, Meta};
 
 /// An explanation of one entity.
@@ -49,10 +49,13 @@ impl Insights {
         let asked = Asked::new(at);
         let snapshot = self.inner.store.snapshot().await?;
         let segments = self.referred(definition).await?;
-        let (engine, timezone) = (&self.inner.engine, &self.inner.timezone);
-        let why = engine.why(&snapshot, definition, &segments, at, timezone, entity)?.ok_or_else(|| {
-            InsightError::NotFound { what: definition.entity.name(), id: entity.to_string() }
-        })?;
-        Ok(Explained { why, meta: asked.answered(snapshot.watermark(), version) })
+        let unknown = || InsightError::NotFound { what: definition.entity.name(), id: entity.to_string() };
+        let watermark = snapshot.watermark();
+        let (inner, definition, entity) = (self.inner.clone(), definition.clone(), entity.to_string());
+        let why = off_thread(move || {
+            inner.engine.why(&snapshot, &definition, &segments, at, &inner.timezone, &entity)
+        });
+        let why = why.await??.ok_or_else(unknown)?;
+        Ok(Explained { why, meta: asked.answered(watermark, version) })
     }
 }

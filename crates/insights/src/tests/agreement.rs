@@ -95,7 +95,7 @@ fn about(condition: &Json, referred: Option<&String>) -> Option<Definition> {
 /// What may be refused (a cycle, a segment in use) is; what is refused changes nothing.
 async fn make(insights: &Insights, ids: &mut Vec<String>, one: &Move) {
     let chosen = |which: &prop::sample::Index, ids: &[String]| {
-        (!ids.is_empty()).then(|| which.get(ids).clone()).unwrap_or_default()
+        if ids.is_empty() { String::new() } else { which.get(ids).clone() }
     };
     match one {
         Move::Append(events) => {

@@ -1,7 +1,7 @@
 //! The API as the command line calls it: over the network, or inside this process on a data folder that no server
 //! holds.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use axum::Router;
@@ -152,7 +152,11 @@ impl Client {
         while let Some(chunk) = chunks.next().await {
             let broken = |detail: String| CliError::Unexpected { path: path.to_string(), detail };
             let chunk = chunk.map_err(|error| broken(format!("it ended early: {error}")))?;
-            out.write_all(&chunk).map_err(|error| broken(format!("it can't be written: {error}")))?;
+            match out.write_all(&chunk) {
+                // Whoever reads on has enough.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                written => written.map_err(|error| broken(format!("it can't be written: {error}")))?,
+            }
         }
         out.flush().map_err(|source| CliError::Unreadable { what: path.to_string(), source })
     }
