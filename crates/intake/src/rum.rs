@@ -1,9 +1,8 @@
 //! The browser SDK's batches: JSON objects, one a line, of any type, user and session.
 
 use std::borrow::Cow;
-use std::io::{ErrorKind, Read};
 
-use flate2::read::ZlibDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use serde::Deserialize;
 use whodid_model::event::paths::VIEW_ID;
 use whodid_model::{Attributes, Event, EventType, Instant, Value, limits, revision};
@@ -220,7 +219,10 @@ fn add_tags(attributes: &mut Attributes) -> Result<(), String> {
     Ok(())
 }
 
-/// The batch as text, and whether its compressed stream ended early.
+/// By how much the text grows at a time.
+const INFLATE_BYTES: usize = 64 * 1024;
+
+/// The batch as text, and whether its compressed stream ended early. A stream with an error in it is refused whole.
 fn inflate(body: &[u8], deflate: bool, limit_bytes: usize) -> Result<(Cow<'_, [u8]>, bool), IntakeError> {
     let too_large = || IntakeError::TooLarge { what: "the batch", limit_bytes };
     let starts_as_json = body.trim_ascii_start().starts_with(b"{");
@@ -230,20 +232,32 @@ fn inflate(body: &[u8], deflate: bool, limit_bytes: usize) -> Result<(Cow<'_, [u
         }
         return Ok((Cow::Borrowed(body), false));
     }
+    let damaged = |reason| IntakeError::Compression { what: "batch", encoding: "deflate (zlib)", reason };
     let mut text = Vec::new();
-    let outcome = ZlibDecoder::new(body).take(limit_bytes as u64 + 1).read_to_end(&mut text);
-    if text.len() > limit_bytes {
-        return Err(too_large());
-    }
-    match outcome {
-        Ok(_) => Ok((Cow::Owned(text), false)),
-        Err(e)
-            if !text.is_empty() && matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidInput) =>
-        {
-            Ok((Cow::Owned(text), true))
+    let mut stream = Decompress::new(true);
+    loop {
+        text.reserve(INFLATE_BYTES);
+        let rest = &body[stream.total_in() as usize..];
+        let (read, written) = (stream.total_in(), stream.total_out());
+        let status = match stream.decompress_vec(rest, &mut text, FlushDecompress::None) {
+            Ok(status) => status,
+            // Nobody said that it is compressed: it is text that happens to begin like a stream.
+            Err(_) if !deflate => return Ok((Cow::Borrowed(body), false)),
+            Err(error) => return Err(damaged(error.to_string())),
+        };
+        if text.len() > limit_bytes {
+            return Err(too_large());
         }
-        Err(e) => {
-            Err(IntakeError::Compression { what: "batch", encoding: "deflate (zlib)", reason: e.to_string() })
+        if status == Status::StreamEnd {
+            return Ok((Cow::Owned(text), false));
+        }
+        // Neither more to read nor anything left to write: the rest of the stream never came.
+        if (stream.total_in(), stream.total_out()) == (read, written) {
+            return match text.is_empty() {
+                false => Ok((Cow::Owned(text), true)),
+                true if !deflate => Ok((Cow::Borrowed(body), false)),
+                true => Err(damaged("the stream ends before its first byte".to_string())),
+            };
         }
     }
 }
