@@ -98,6 +98,8 @@ pub struct Segment {
     pub version: i64,
     pub size: u64,
     pub size_as_of: Instant,
+    /// How far into the log of acknowledged events the size reaches.
+    pub size_watermark: u64,
     pub created_at: Instant,
     pub modified_at: Instant,
     pub echo: String,
@@ -314,7 +316,8 @@ impl Insights {
         let known = self.size(&stored, &definition).await?;
         let used_in = self.catalogue().used_in(&stored.id).await?;
         Ok(Segment {
-            meta: asked.answered(known.watermark, Some(stored.version)),
+            // The size may have been known already: the answer is as of then.
+            meta: Meta { as_of: known.as_of, ..asked.answered(known.watermark, Some(stored.version)) },
             name: stored.name,
             description: stored.description,
             tags: stored.tags,
@@ -324,6 +327,7 @@ impl Insights {
             version: stored.version,
             size: known.size,
             size_as_of: known.as_of,
+            size_watermark: known.watermark,
             created_at: stored.created_at,
             modified_at: stored.modified_at,
             echo: self.words(&definition).await?,

@@ -96,6 +96,7 @@ async fn the_preview_the_list_and_the_chart_are_one_set() {
 
     let segment = insights.create_segment(named("Left the cart", left_the_cart())).await.unwrap();
     assert_eq!((segment.size, segment.version), (1, 1));
+    assert_eq!((segment.size_as_of, segment.size_watermark), (preview.meta.as_of, preview.meta.watermark));
     let members = insights.members(&segment.id, &everyone_page()).await.unwrap();
     let ids: Vec<&str> = members.members.iter().map(|member| member.id.as_str()).collect();
     assert_eq!((ids, members.total), (vec!["ana"], 1));

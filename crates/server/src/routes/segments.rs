@@ -177,6 +177,8 @@ struct SegmentAttributes {
     size: u64,
     #[schema(value_type = String, format = DateTime)]
     size_as_of: Instant,
+    /// How far into the log of acknowledged events the size reaches.
+    size_watermark: u64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Instant,
     #[schema(value_type = String, format = DateTime)]
@@ -208,6 +210,7 @@ fn resource(segment: Segment) -> Resource<SegmentAttributes> {
         version: segment.version,
         size: segment.size,
         size_as_of: segment.size_as_of,
+        size_watermark: segment.size_watermark,
         created_at: segment.created_at,
         modified_at: segment.modified_at,
         echo: segment.echo,
