@@ -124,6 +124,10 @@ test('a profile knows who it is and how often they came', async () => {
   const { count, sample } = await preview({ entity: 'user', where: { profile: query } })
   assert.equal(count, 1)
   assert.deepEqual(sample, ['ada'])
+  const { data } = await whodid.api('GET', '/users/ada')
+  assert.equal(data.attributes.user_email, 'ada@example.com')
+  assert.equal(data.attributes.user_plan, 'premium')
+  assert.equal(data.attributes.session_count, 1)
 })
 
 test('a segment is kept, listed and has its members', async () => {
