@@ -165,13 +165,36 @@ impl Prepared<'_> {
         mut decided: impl FnMut(u32, bool),
     ) {
         let (starts, ts_us) = (half.columns.run_starts(), half.columns.ts_us());
-        for_each_hit_run(half, &self.halves[number].union, |run, rows| {
+        let hits = &self.halves[number].union;
+        if self.rows_are_occurrences(half) {
+            for (run, rows) in starts.windows(2).enumerate().filter(|(run, _)| half.is_alive(*run as u32)) {
+                let count = hits.count_in(rows[0] as usize..rows[1] as usize);
+                if count > 0 {
+                    decided(half.first_ordinal + run as u32, self.clause.performed.times.holds(count));
+                }
+            }
+            return;
+        }
+        for_each_hit_run(half, hits, |run, rows| {
             let row = |row: &usize| Row { half: number as u32, row: *row as u32, ts_us: ts_us[*row] };
             scratch.rows.clear();
             scratch.rows.extend(rows.iter().map(row));
             let holds = self.decide(EntityKind::User, ts_us[starts[run] as usize], scratch);
             decided(half.first_ordinal + run as u32, holds);
         });
+    }
+
+    /// Whether every matching row of the half is an occurrence by itself: one step, counted one by one, in a window that
+    /// holds all rows. Then counting bits is enough. A single event is never too long, whatever `within` says, but may lie
+    /// in no session.
+    fn rows_are_occurrences(&self, half: Half<'_>) -> bool {
+        let Clause { performed, window, .. } = self.clause;
+        let all_inside = matches!(window, Resolved::Fixed(range) if half.columns.all_within(*range));
+        performed.steps.len() == 1
+            && performed.measure.is_none()
+            && performed.per == Per::Occurrence
+            && performed.within != Some(Within::Session)
+            && all_inside
     }
 
     /// Whether the clause holds for the entity with these rows, of which there is at least one.

@@ -83,18 +83,31 @@ impl Mask {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// How many rows in `range` are set.
+    pub(crate) fn count_in(&self, range: std::ops::Range<usize>) -> u64 {
+        let words = range.start / 64..range.end.div_ceil(64);
+        words.map(|index| u64::from(self.word_in(index, &range).count_ones())).sum()
+    }
+
+    /// The bits of a word that lie in `range`, which has to touch it.
+    fn word_in(&self, index: usize, range: &std::ops::Range<usize>) -> u64 {
+        let mut word = self.words[index];
+        let first = index * 64;
+        if first < range.start {
+            word &= u64::MAX << (range.start - first);
+        }
+        if first + 64 > range.end {
+            word &= u64::MAX >> (first + 64 - range.end);
+        }
+        word
+    }
+
     /// The set rows in `range`, in order.
     pub(crate) fn ones(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = usize> + '_ {
         let words = range.start / 64..range.end.div_ceil(64);
         words.flat_map(move |index| {
-            let mut word = self.words[index];
             let first = index * 64;
-            if first < range.start {
-                word &= u64::MAX << (range.start - first);
-            }
-            if first + 64 > range.end {
-                word &= u64::MAX >> (first + 64 - range.end);
-            }
+            let mut word = self.word_in(index, &range);
             std::iter::from_fn(move || {
                 (word != 0).then(|| {
                     let bit = word.trailing_zeros() as usize;

@@ -13,6 +13,7 @@ fn ones_are_the_set_rows_of_the_range() {
             if start <= end {
                 let expected: Vec<usize> = (start..end).filter(|row| row % 3 == 0).collect();
                 assert_eq!(mask.ones(start..end).collect::<Vec<_>>(), expected, "{start}..{end} of {rows}");
+                assert_eq!(mask.count_in(start..end), expected.len() as u64);
             }
         }
         let mut narrowed = mask.clone();
