@@ -18,6 +18,27 @@ pub(crate) fn matching(query: &Query, columns: &Columns) -> Mask {
     evaluate(&query.expr, columns)
 }
 
+/// Which of several steps each row matches.
+pub(crate) struct StepMasks {
+    steps: Vec<Mask>,
+    /// The rows that match any step.
+    pub(crate) union: Mask,
+}
+
+impl StepMasks {
+    pub(crate) fn new<'q>(steps: impl Iterator<Item = &'q Query>, columns: &Columns) -> StepMasks {
+        let steps: Vec<Mask> = steps.map(|step| matching(step, columns)).collect();
+        let union = steps.iter().fold(Mask::none(columns.rows()), |union, step| union.or(step));
+        StepMasks { steps, union }
+    }
+
+    /// Bit `i` is set where the row matches step `i`, as the kernels take it.
+    pub(crate) fn bits(&self, row: usize) -> u16 {
+        let steps = self.steps.iter().enumerate();
+        steps.fold(0, |bits, (step, mask)| bits | (u16::from(mask.get(row)) << step))
+    }
+}
+
 fn evaluate(expr: &Expr, columns: &Columns) -> Mask {
     let rows = columns.rows();
     match expr {

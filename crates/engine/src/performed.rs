@@ -9,7 +9,7 @@ use whodid_query::definition::{Aggregation, Order, Per, Performed, Resolved, Wit
 use whodid_store::{Column, Columns, Half};
 
 use crate::error::EngineError;
-use crate::mask::{Mask, matching};
+use crate::mask::StepMasks;
 use crate::stream::{Row, Streams, for_each_hit_run};
 
 mod miss;
@@ -82,16 +82,9 @@ impl<'a> Clause<'a> {
     }
 
     fn prepare_half<'s>(&self, columns: &'s Columns) -> PreparedHalf<'s> {
-        let steps: Vec<Mask> =
-            self.performed.steps.iter().map(|step| matching(&step.event, columns)).collect();
-        let union = steps.iter().skip(1).fold(steps[0].clone(), |union, step| union.or(step));
+        let steps = StepMasks::new(self.performed.steps.iter().map(|step| &step.event), columns);
         let measured = self.performed.measure.as_ref().and_then(|measure| columns.attribute(&measure.facet));
-        PreparedHalf {
-            steps,
-            union,
-            sessions: columns.attribute(whodid_model::event::paths::SESSION_ID),
-            measured,
-        }
+        PreparedHalf { steps, sessions: columns.attribute(whodid_model::event::paths::SESSION_ID), measured }
     }
 }
 
@@ -118,8 +111,7 @@ pub(crate) struct Prepared<'a> {
 }
 
 struct PreparedHalf<'a> {
-    steps: Vec<Mask>,
-    union: Mask,
+    steps: StepMasks,
     sessions: Option<&'a Column>,
     measured: Option<&'a Column>,
 }
@@ -165,7 +157,7 @@ impl Prepared<'_> {
         mut decided: impl FnMut(u32, bool),
     ) {
         let (starts, ts_us) = (half.columns.run_starts(), half.columns.ts_us());
-        let hits = &self.halves[number].union;
+        let hits = &self.halves[number].steps.union;
         if self.rows_are_occurrences(half) {
             for (run, rows) in starts.windows(2).enumerate().filter(|(run, _)| half.is_alive(*run as u32)) {
                 let count = hits.count_in(rows[0] as usize..rows[1] as usize);
@@ -206,7 +198,7 @@ impl Prepared<'_> {
     /// Puts those of an entity's rows that match any step into the scratch.
     fn take(&self, rows: &[Row], scratch: &mut Scratch) {
         scratch.rows.clear();
-        let matching = |row: &&Row| self.halves[row.half as usize].union.get(row.row as usize);
+        let matching = |row: &&Row| self.halves[row.half as usize].steps.union.get(row.row as usize);
         scratch.rows.extend(rows.iter().filter(matching));
     }
 
@@ -248,10 +240,7 @@ impl Prepared<'_> {
         ts.clear();
         ts.extend(rows.iter().map(|row| row.ts_us));
         matches.clear();
-        matches.extend(rows.iter().map(|row| {
-            let steps = self.halves[row.half as usize].steps.iter().enumerate();
-            steps.fold(0, |bits, (step, mask)| bits | (u16::from(mask.get(row.row as usize)) << step))
-        }));
+        matches.extend(rows.iter().map(|row| self.halves[row.half as usize].steps.bits(row.row as usize)));
         sessions.clear();
         match kind {
             // One half: its dictionary is sorted, so the codes are in the order of the ids.

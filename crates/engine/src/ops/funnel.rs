@@ -13,7 +13,7 @@ use whodid_store::{Half, Snapshot};
 use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
 use crate::error::EngineError;
-use crate::mask::{Mask, matching};
+use crate::mask::StepMasks;
 use crate::stream::for_each_hit_run;
 
 /// A funnel over users.
@@ -59,22 +59,18 @@ impl FunnelSpec {
 
     /// Adds the users of one half to `reached`, which has one count per step.
     fn count(&self, funnel: &kernel::Funnel, half: Half<'_>, reached: &mut [u64]) {
-        let steps: Vec<Mask> = self.steps.iter().map(|step| matching(step, half.columns)).collect();
-        let union = steps.iter().skip(1).fold(steps[0].clone(), |union, step| union.or(step));
+        let steps = StepMasks::new(self.steps.iter(), half.columns);
         let bounds = kernel::Bounds { from: self.range.from.0, to: self.range.to.0, at: self.range.to.0 };
         let ts_us = half.columns.ts_us();
         let (mut ts, mut matches, mut scratch) = (Vec::new(), Vec::new(), kernel::FunnelScratch::default());
-        for_each_hit_run(half, &union, |run, rows| {
+        for_each_hit_run(half, &steps.union, |run, rows| {
             if !half.columns.user_runs().contains(run as u32) {
                 return;
             }
             ts.clear();
             ts.extend(rows.iter().map(|row| ts_us[*row]));
             matches.clear();
-            matches.extend(rows.iter().map(|row| {
-                let bits = steps.iter().enumerate();
-                bits.fold(0u16, |bits, (step, mask)| bits | (u16::from(mask.get(*row)) << step))
-            }));
+            matches.extend(rows.iter().map(|row| steps.bits(*row)));
             let stream = kernel::Stream { ts: &ts, matches: &matches };
             let depth = funnel.attempt(stream, bounds, &mut scratch).len();
             reached[..depth].iter_mut().for_each(|count| *count += 1);

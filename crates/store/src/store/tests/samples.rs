@@ -5,7 +5,7 @@ use whodid_model::{Value, revision};
 use super::*;
 
 fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("samples")
+    Path::new("tests").join("samples")
 }
 
 /// What every sample holds: first what its table has, then what is in its log alone.
