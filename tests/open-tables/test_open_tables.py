@@ -1,15 +1,10 @@
 """The event table, read by other programs from the files alone: what they count is what Whodid counts.
 
-Run by `make open-tables-test`. WHODID_BIN names the binary.
+Run by `make open-tables-test`.
 """
 
-import json
-import os
 import random
-import signal
-import subprocess
 import tempfile
-import time
 import unittest
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,10 +13,7 @@ import duckdb
 import polars
 from deltalake import DeltaTable
 
-BINARY = os.environ.get("WHODID_BIN", Path.home() / ".cache/whodid/target/debug/whodid")
-KEYS = {"WHODID_API_KEY": "open-tables-api-key-0123456789", "WHODID_APP_KEY": "open-tables-app-key-0123456789"}
-START_SECONDS = 20
-STOP_SECONDS = 20
+from whodid import Whodid, write_lines
 
 VIEWS = 120
 ACTIONS = 300
@@ -50,47 +42,6 @@ def action(n):
         "action": {"id": f"c{n}", "type": "click", "target": {"name": "CHECKOUT" if n % 5 else "ADD TO CART"}},
         "usr": {"anonymous_id": f"a{n % 23}"},
     }
-
-
-def write_lines(path, events):
-    path.write_text("".join(json.dumps(event) + "\n" for event in events))
-
-
-class Whodid:
-    """The real binary on a folder of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.data = folder / "data"
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("WHODID_")}
-        self.environment |= KEYS
-
-    def start(self):
-        address = self.folder / "address"
-        address.unlink(missing_ok=True)
-        keys = {
-            "WHODID_BOOTSTRAP_API_KEY": KEYS["WHODID_API_KEY"],
-            "WHODID_BOOTSTRAP_APP_KEY": KEYS["WHODID_APP_KEY"],
-        }
-        arguments = ["serve", "--data", self.data, "--listen", "127.0.0.1:0", "--write-address", address]
-        self.server = subprocess.Popen([BINARY, *arguments], env=self.environment | keys, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + START_SECONDS
-        while not (address.exists() and address.read_text().strip()):
-            assert self.server.poll() is None and time.monotonic() < until, "the server did not start"
-            time.sleep(0.05)
-        self.environment["WHODID_URL"] = address.read_text().strip()
-
-    def stop(self):
-        self.server.send_signal(signal.SIGTERM)
-        assert self.server.wait(STOP_SECONDS) == 0
-
-    def run(self, *arguments):
-        done = subprocess.run([BINARY, *arguments], env=self.environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def count(self, search):
-        return json.loads(self.run("query", search, "--json"))["count"]
 
 
 class OpenTables(unittest.TestCase):

@@ -17,6 +17,10 @@ pub struct ServeFlags {
     #[arg(long, env = "WHODID_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
 
+    /// Where a new data folder's tables are to lie, such as s3://bucket/prefix; the folder remembers it [default: in it]
+    #[arg(long, env = "WHODID_TABLES", value_name = "URL")]
+    pub tables: Option<String>,
+
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8130]
     #[arg(long, env = "WHODID_LISTEN", value_name = "ADDR")]
     pub listen: Option<String>,
@@ -51,6 +55,7 @@ pub struct ServeFlags {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub data: PathBuf,
+    pub tables: Option<String>,
     pub listen: SocketAddr,
     pub write_address: Option<PathBuf>,
     pub timezone: TimeZone,
@@ -89,6 +94,7 @@ impl ServeFlags {
         };
         Ok(Config {
             data: flags.data.unwrap_or_else(|| ServeFlags::DEFAULT_DATA.into()),
+            tables: flags.tables,
             listen: listen.parse().map_err(|_| ConfigError::Listen(listen.to_string()))?,
             write_address: flags.write_address,
             timezone,
@@ -108,6 +114,7 @@ impl ServeFlags {
     fn or(self, other: ServeFlags) -> ServeFlags {
         ServeFlags {
             data: self.data.or(other.data),
+            tables: self.tables.or(other.tables),
             listen: self.listen.or(other.listen),
             write_address: self.write_address.or(other.write_address),
             timezone: self.timezone.or(other.timezone),

@@ -44,7 +44,8 @@ impl Deref for Services {
 impl Services {
     /// Opens the data folder, creating it if it is absent.
     pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Services, StartError> {
-        let store = Store::open(&config.data, StoreOptions::default(), clock.clone()).await?;
+        let options = StoreOptions { tables: config.tables.clone(), ..StoreOptions::default() };
+        let store = Store::open(&config.data, options, clock.clone()).await?;
         let catalogue = Arc::new(Catalogue::open(&config.data, clock.clone()).await?);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let insights =

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::error::StoreError;
 use crate::live::KeyHash;
 use crate::log::{self, LogPosition};
+use crate::store::tables;
 use crate::table::EventTable;
 
 /// What a data folder holds and what is wrong with it.
@@ -53,17 +54,18 @@ impl CheckReport {
 pub async fn check(root: &Path) -> Result<CheckReport, StoreError> {
     let _lock = hold(root)?;
     let mut report = CheckReport::default();
-    let folder = root.join("tables").join("events");
+    let place = tables::place(root, tables::recorded(root)?.as_deref(), "events")?;
     let mut part_of: FxHashMap<KeyHash, u32> = FxHashMap::default();
-    let covered = match EventTable::view(&folder).await {
+    let covered = match EventTable::view(place).await {
         Ok(view) => {
             report.take(Vec::new(), view.notes);
             check_table(&mut report, &view.table, &mut part_of).await;
             Some(view.table.covered())
         }
         Err(error) => {
-            let finding = Finding { path: folder.clone(), detail: error.to_string() };
+            let folder = root.join("tables").join("events");
             let unused = !has_files(&root.join("log")) && !has_files(&folder);
+            let finding = Finding { path: folder, detail: error.to_string() };
             if unused { &mut report.notes } else { &mut report.damages }.push(finding);
             None
         }
@@ -77,7 +79,7 @@ async fn check_table(report: &mut CheckReport, table: &EventTable, part_of: &mut
     report.parts = parts.len();
     for (number, part) in parts.iter().enumerate() {
         let (keys, damages) = table.check(part).await;
-        let path = table.folder().join(part.id.to_string());
+        let path = table.path_of(&part.id);
         report.take(damages, Vec::new());
         report.rows += keys.len() as u64;
         let mut twice = keys.iter().filter_map(|key| {

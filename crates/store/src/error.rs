@@ -20,6 +20,8 @@ pub enum StoreError {
     Format { path: PathBuf, found: String, known: u32 },
     #[error("{} is used by another process: stop that one, or name another data folder", path.display())]
     Locked { path: PathBuf },
+    #[error("the tables cannot be at {place}: {detail}")]
+    Place { place: String, detail: String },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     /// A table or a part of it; `doing` names the step and what it was about.
@@ -49,7 +51,7 @@ impl StoreError {
             StoreError::Busy { .. } => FaultKind::Busy,
             StoreError::TooLarge { .. } => FaultKind::TooLarge,
             StoreError::Damaged { .. } | StoreError::Format { .. } => FaultKind::Damaged,
-            StoreError::Locked { .. } => FaultKind::Conflict,
+            StoreError::Locked { .. } | StoreError::Place { .. } => FaultKind::Conflict,
             // A full disk is a matter of waiting for space, as a full log is.
             StoreError::Io { source, .. } if is_full(source) => FaultKind::Busy,
             StoreError::Table { source, .. } if is_full(source.as_ref()) => FaultKind::Busy,

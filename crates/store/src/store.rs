@@ -18,6 +18,7 @@ use crate::table::EventTable;
 mod compact;
 mod flush;
 mod progress;
+pub(crate) mod tables;
 
 use flush::{Extent, Parts, flush_in_background};
 pub use flush::{PartStatus, TableStatus, Written};
@@ -37,6 +38,9 @@ pub struct StoreOptions {
     pub revise_after: Duration,
     /// The log's largest size; when it is full, appends are refused until a flush has made room.
     pub log_bytes: u64,
+    /// Where the tables of a new folder are to lie, such as `s3://bucket/prefix`; in the folder itself if none is given.
+    /// The folder remembers it.
+    pub tables: Option<String>,
 }
 
 impl Default for StoreOptions {
@@ -47,6 +51,7 @@ impl Default for StoreOptions {
             revise_bytes: 32 << 20,
             revise_after: Duration::from_secs(600),
             log_bytes: 4 << 30,
+            tables: None,
         }
     }
 }
@@ -106,7 +111,8 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<Store, StoreError> {
         let lock = lock_folder(root)?;
-        let table = EventTable::open(&root.join("tables").join("events")).await?;
+        let at = tables::settle(root, options.tables.as_deref())?;
+        let table = EventTable::open(tables::place(root, at.as_deref(), "events")?).await?;
         let mut options_of_log =
             LogOptions { max_bytes: options.log_bytes, at_least: table.covered(), ..LogOptions::default() };
         // A full log goes file by file.

@@ -8,9 +8,10 @@
 //! are of one month and sorted by bucket and owner ([`row`]), so that a window prunes parts, old data drops whole, and a
 //! bucket is a few row groups.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deltalake::DeltaTable;
 use object_store::{ObjectStore, ObjectStoreExt};
 use whodid_model::{Event, Instant};
@@ -23,20 +24,21 @@ mod commit;
 mod durable;
 mod layout;
 mod part;
+mod place;
 mod read;
 mod row;
 mod write;
 
 use layout::Layout;
 pub(crate) use part::{PartId, PartInfo};
+pub(crate) use place::TablePlace;
 pub(crate) use row::Row;
 
 /// Most rows of one part; a larger change becomes several parts.
 const PART_ROWS: usize = 1_000_000;
 
 pub(crate) struct EventTable {
-    /// The folder, for syncing what was written.
-    folder: PathBuf,
+    place: TablePlace,
     delta: DeltaTable,
     store: Arc<dyn ObjectStore>,
     layout: Layout,
@@ -69,38 +71,36 @@ pub(crate) struct Change {
 }
 
 impl EventTable {
-    /// Opens the table in `folder`, creating it if it is absent. The caller must hold the folder for itself: files that
-    /// no commit names are taken for leftovers of a crash and deleted.
-    pub(crate) async fn open(folder: &Path) -> Result<EventTable, StoreError> {
-        let doing = || format!("opening the table {}", folder.display());
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::io(folder, e))?;
-        let folder = folder.canonicalize().map_err(|e| StoreError::io(folder, e))?;
-        durable::drop_torn_commit(&folder)?;
-        let delta = commit::open_or_create(&folder).await.map_err(|e| StoreError::table(doing(), e))?;
-        let mut table = EventTable::new(folder, delta);
+    /// Opens the table, creating it if it is absent. The caller must hold the place for itself: files that no commit
+    /// names are taken for leftovers of a crash and deleted.
+    pub(crate) async fn open(place: TablePlace) -> Result<EventTable, StoreError> {
+        let doing = || format!("opening the table {place}");
+        place.make()?;
+        place.drop_torn_commit()?;
+        let delta = commit::open_or_create(&place).await.map_err(|e| StoreError::table(doing(), e))?;
+        let mut table = EventTable::new(place, delta);
         table.refresh().await?;
         table.vacuum().await?;
         Ok(table)
     }
 
-    /// The table as it is, without changing anything in the folder.
-    pub(crate) async fn view(folder: &Path) -> Result<TableView, StoreError> {
-        let folder = folder.canonicalize().map_err(|e| StoreError::io(folder, e))?;
-        let torn = durable::torn_commit(&folder)?;
+    /// The table as it is, without changing anything of it.
+    pub(crate) async fn view(place: TablePlace) -> Result<TableView, StoreError> {
+        let torn = place.torn_commit()?;
         let before_torn = torn.as_ref().map(|(version, _)| version.saturating_sub(1));
-        let delta = commit::open_at(&folder, before_torn).await;
+        let delta = commit::open_at(&place, before_torn).await;
         let delta = delta.map_err(|e| StoreError::table("reading the table's log", e))?;
-        let mut table = EventTable::new(folder, delta);
+        let mut table = EventTable::new(place, delta);
         table.refresh().await?;
         let detail = "this commit was never finished, and does not count".to_string();
         let notes = torn.into_iter().map(|(_, path)| (path, detail.clone())).collect();
         Ok(TableView { table, notes })
     }
 
-    fn new(folder: PathBuf, delta: DeltaTable) -> EventTable {
+    fn new(place: TablePlace, delta: DeltaTable) -> EventTable {
         EventTable {
             store: delta.log_store().object_store(None),
-            folder,
+            place,
             delta,
             layout: Layout::default(),
             parts: Vec::new(),
@@ -112,8 +112,9 @@ impl EventTable {
         }
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// A part's file as people are told of it.
+    pub(crate) fn path_of(&self, part: &PartId) -> PathBuf {
+        self.place.path_of(part.as_str())
     }
 
     /// Everything below this log position is in the table.
@@ -130,18 +131,21 @@ impl EventTable {
     ///
     /// Errors: `Damaged` when the file cannot be what was written, `Format` when a newer version wrote it.
     pub(crate) async fn read(&self, part: &PartId) -> Result<Vec<Event>, StoreError> {
-        let doing = || format!("reading the table part {part}");
-        let location = part.location();
-        let answer = self.store.get(&location).await.map_err(|e| StoreError::table(doing(), e))?;
-        let bytes = answer.bytes().await.map_err(|e| StoreError::table(doing(), e))?;
-        let path = self.folder.join(location.as_ref());
-        let part = part.clone();
+        let bytes = self.bytes(part).await?;
+        let path = self.path_of(part);
+        let (doing, part) = (format!("reading the table part {part}"), part.clone());
         let read = move || {
             part.verify(&path, &bytes)?;
             read::events(&path, bytes)
         };
         let events = tokio::task::spawn_blocking(read).await;
-        events.map_err(|e| StoreError::table(doing(), e))?
+        events.map_err(|e| StoreError::table(doing, e))?
+    }
+
+    async fn bytes(&self, part: &PartId) -> Result<Bytes, StoreError> {
+        let doing = || format!("reading the table part {part}");
+        let answer = self.store.get(&part.location()).await.map_err(|e| StoreError::table(doing(), e))?;
+        answer.bytes().await.map_err(|e| StoreError::table(doing(), e))
     }
 
     /// Writes new parts and commits them together with the removals and the log position, all or nothing. Answers
@@ -198,7 +202,7 @@ impl EventTable {
     }
 
     fn unsettled_error(&self) -> StoreError {
-        StoreError::Unsettled { doing: format!("changing the table {}", self.folder.display()) }
+        StoreError::Unsettled { doing: format!("changing the table {}", self.place) }
     }
 
     /// Deletes files, as far as that succeeds; what stays is deleted when the table is opened the next time.

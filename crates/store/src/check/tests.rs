@@ -85,8 +85,8 @@ async fn a_flipped_byte_anywhere_is_found_where_it_is() {
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path()).await;
     let files = all_files(dir.path());
-    let table = EventTable::view(&dir.path().join("tables").join("events")).await.unwrap().table;
-    let parts = table.parts().into_iter().map(|part| table.folder().join(part.id.to_string()));
+    let table = EventTable::view(tables::place(dir.path(), None, "events").unwrap()).await.unwrap().table;
+    let parts = table.parts().into_iter().map(|part| table.path_of(&part.id));
     let mut checked = 0;
     for path in is_of(&files, ".log").into_iter().chain(parts) {
         let whole = std::fs::read(&path).unwrap();

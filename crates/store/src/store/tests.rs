@@ -8,6 +8,7 @@ use whodid_testkit::{action, view};
 use super::*;
 use crate::log::LogPosition;
 use crate::model_of_store::{any_event, model, shown};
+use crate::table::TablePlace;
 
 mod crash;
 mod samples;
@@ -45,7 +46,8 @@ async fn rows(store: &Store) -> u64 {
 /// What the table in the folder of a closed store holds, each event once, and up to where it covers the log. Every event
 /// of the log below that is in it.
 async fn table_of(folder: &Path) -> (BTreeMap<EventKey, Event>, LogPosition) {
-    let table = EventTable::open(&folder.join("tables").join("events")).await.unwrap();
+    let table =
+        EventTable::open(TablePlace::folder(&folder.join("tables").join("events")).unwrap()).await.unwrap();
     let mut events = BTreeMap::new();
     for part in table.parts() {
         let read = table.read(&part.id).await.unwrap();

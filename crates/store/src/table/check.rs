@@ -16,13 +16,16 @@ const FORMAT_WITH_LAYOUT: u32 = 2;
 impl EventTable {
     /// Reads a part whole. Answers the keys of its rows and what is wrong with it.
     pub(crate) async fn check(&self, part: &PartInfo) -> (Vec<EventKey>, Vec<(PathBuf, String)>) {
-        let path = self.folder.join(part.id.location().as_ref());
+        let path = self.path_of(&part.id);
         let (info, of_file) = (part.clone(), path.clone());
+        let bytes = match self.bytes(&part.id).await {
+            Ok(bytes) => bytes,
+            Err(error) => return (Vec::new(), vec![(path, error.to_string())]),
+        };
         let checked = tokio::task::spawn_blocking(move || {
-            let bytes = std::fs::read(&of_file).map_err(|e| StoreError::io(&of_file, e))?;
             info.id.verify(&of_file, &bytes)?;
             let length = bytes.len() as u64;
-            let rows = read::rows(&of_file, bytes.into())?;
+            let rows = read::rows(&of_file, bytes)?;
             let mut faults = faults(&info, &rows);
             if length != info.bytes {
                 faults.push(format!("it has {length} bytes, and the table's log says {}", info.bytes));
@@ -32,7 +35,6 @@ impl EventTable {
         let (keys, faults) = match checked.await {
             Ok(Ok(checked)) => checked,
             Ok(Err(StoreError::Damaged { detail, .. })) => (Vec::new(), vec![detail]),
-            Ok(Err(StoreError::Io { source, .. })) => (Vec::new(), vec![source.to_string()]),
             Ok(Err(error)) => (Vec::new(), vec![error.to_string()]),
             Err(error) => (Vec::new(), vec![error.to_string()]),
         };

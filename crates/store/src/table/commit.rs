@@ -1,20 +1,19 @@
 //! The table's log: opening it, and adding one commit to it.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, MetadataExt, Remove, Transaction};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError, checkpoints};
+use deltalake::{DeltaResult, DeltaTable, DeltaTableError, checkpoints};
 use object_store::ObjectStoreExt;
-use url::Url;
 use whodid_model::Instant;
 
 use super::layout::Layout;
 use super::part::{PartId, PartInfo};
+use super::place::TablePlace;
 use super::row::{self, Row};
 use super::{EventTable, bounds, durable, layout, write};
 use crate::error::StoreError;
@@ -34,8 +33,8 @@ const SETTINGS: [(&str, &str); 4] = [
     ("delta.deletedFileRetentionDuration", "interval 1 hours"),
 ];
 
-pub(super) async fn open_or_create(folder: &Path) -> DeltaResult<DeltaTable> {
-    let mut table = DeltaTableBuilder::from_url(url_of(folder)?)?.build()?;
+pub(super) async fn open_or_create(place: &TablePlace) -> DeltaResult<DeltaTable> {
+    let mut table = place.builder()?.build()?;
     if table.verify_deltatable_existence().await? {
         table.load().await?;
         return Ok(table);
@@ -48,22 +47,17 @@ pub(super) async fn open_or_create(folder: &Path) -> DeltaResult<DeltaTable> {
         .with_configuration(settings)
         .with_commit_properties(properties(0))
         .await?;
-    durable::sync_commit(folder, 0).map_err(|e| DeltaTableError::Generic(e.to_string()))?;
+    place.sync_commit(0).map_err(|e| DeltaTableError::Generic(e.to_string()))?;
     Ok(table)
 }
 
 /// An existing table at a version, or the newest.
-pub(super) async fn open_at(folder: &Path, version: Option<u64>) -> DeltaResult<DeltaTable> {
-    let mut builder = DeltaTableBuilder::from_url(url_of(folder)?)?;
+pub(super) async fn open_at(place: &TablePlace, version: Option<u64>) -> DeltaResult<DeltaTable> {
+    let mut builder = place.builder()?;
     if let Some(version) = version {
         builder = builder.with_version(version);
     }
     builder.load().await
-}
-
-fn url_of(folder: &Path) -> DeltaResult<Url> {
-    Url::from_directory_path(folder)
-        .map_err(|()| DeltaTableError::InvalidTableLocation(folder.display().to_string()))
 }
 
 /// Who commits, and up to where the log is covered. Checkpoints are made in [`EventTable::keep_house`], where their
@@ -145,7 +139,7 @@ impl EventTable {
         added.push(NewPart { info, modified_ms: 0 });
         self.store.put(&location, bytes.into()).await.map_err(|e| StoreError::table(&doing, e))?;
         let written = self.store.head(&location).await.map_err(|e| StoreError::table(&doing, e))?;
-        durable::sync(&self.folder, location.as_ref())?;
+        self.place.sync(location.as_ref())?;
         if let Some(part) = added.last_mut() {
             part.modified_ms = written.last_modified.timestamp_millis();
         }
@@ -236,7 +230,7 @@ impl EventTable {
     async fn finish_commit(&mut self) -> Result<(), StoreError> {
         self.refresh().await?;
         match self.delta.version() {
-            Some(version) => durable::sync_commit(&self.folder, version),
+            Some(version) => self.place.sync_commit(version),
             None => Ok(()),
         }
     }

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::PageIndexPolicy;
@@ -151,7 +152,7 @@ fn damaged_and_foreign_parts_are_refused() {
 async fn changes_survive_opening_again() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("tables").join("events");
-    let mut table = EventTable::open(&folder).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(&folder).unwrap()).await.unwrap();
     assert_eq!((table.covered(), table.parts().len()), (LogPosition(0), 0));
 
     let added = table.commit(adding(plain(0..10), 10)).await.unwrap();
@@ -164,7 +165,7 @@ async fn changes_survive_opening_again() {
     let before = table.parts();
     drop(table);
 
-    let mut table = EventTable::open(&folder).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(&folder).unwrap()).await.unwrap();
     assert_eq!(table.covered(), LogPosition(12));
     assert_eq!(table.parts(), before);
     let mut expected = plain(0..10);
@@ -179,13 +180,16 @@ async fn changes_survive_opening_again() {
     assert_eq!(files(&folder).len(), 3);
     table.commit(adding(Vec::new(), 20)).await.unwrap();
     assert_eq!(files(&folder).len(), 1);
-    assert_eq!(EventTable::open(&folder).await.unwrap().covered(), LogPosition(20));
+    assert_eq!(
+        EventTable::open(TablePlace::folder(&folder).unwrap()).await.unwrap().covered(),
+        LogPosition(20)
+    );
 }
 
 #[tokio::test]
 async fn a_change_that_fails_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     table.commit(adding(plain(0..3), 3)).await.unwrap();
     let before = files(dir.path());
     let unknown = PartId::named("events-none.parquet");
@@ -200,7 +204,7 @@ async fn a_change_that_fails_leaves_nothing() {
 #[tokio::test]
 async fn a_large_change_becomes_several_parts_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     table.part_rows = 4;
     let mut events = plain(0..10);
     events[9].attributes.insert("late".into(), true.into());
@@ -212,7 +216,7 @@ async fn a_large_change_becomes_several_parts_in_order() {
 #[tokio::test]
 async fn a_commit_of_unknown_outcome_stops_changes_until_opened_again() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     table.commit(adding(plain(0..3), 3)).await.unwrap();
     let (log, away) = (dir.path().join("_delta_log"), dir.path().join("away"));
     std::fs::rename(&log, &away).unwrap();
@@ -224,7 +228,7 @@ async fn a_commit_of_unknown_outcome_stops_changes_until_opened_again() {
     std::fs::remove_file(&log).unwrap();
     std::fs::rename(&away, &log).unwrap();
     drop(table);
-    let table = EventTable::open(dir.path()).await.unwrap();
+    let table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     assert_eq!((table.covered(), read_all(&table).await), (LogPosition(3), plain(0..3)));
     assert_eq!(files(dir.path()).len(), 1);
 }
@@ -232,12 +236,12 @@ async fn a_commit_of_unknown_outcome_stops_changes_until_opened_again() {
 #[tokio::test]
 async fn leftovers_of_a_crash_are_deleted_and_other_files_are_not() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     table.commit(adding(plain(0..3), 3)).await.unwrap();
     std::fs::write(dir.path().join("events-0.parquet"), b"half").unwrap();
     std::fs::write(dir.path().join("mine.parquet"), b"not ours").unwrap();
     drop(table);
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     assert_eq!(files(dir.path()).len(), 2);
     let remove = vec![table.parts()[0].id.clone()];
     table.commit(Change { remove, ..adding(plain(0..2), 3) }).await.unwrap();
@@ -249,7 +253,7 @@ async fn leftovers_of_a_crash_are_deleted_and_other_files_are_not() {
 #[tokio::test]
 async fn a_commit_torn_at_any_byte_does_not_count() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     table.commit(adding(plain(0..3), 3)).await.unwrap();
     let newest = dir.path().join("_delta_log").join(format!("{:020}.json", 2));
     table.commit(adding(plain(3..5), 5)).await.unwrap();
@@ -260,20 +264,23 @@ async fn a_commit_torn_at_any_byte_does_not_count() {
     for cut in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
         std::fs::write(&newest, &whole[..cut]).unwrap();
         std::fs::write(&part.0, &part.1).unwrap();
-        let table = EventTable::open(dir.path()).await.unwrap();
+        let table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
         assert_eq!((table.covered(), read_all(&table).await), (LogPosition(3), plain(0..3)), "cut at {cut}");
     }
     std::fs::write(&newest, &whole).unwrap();
     std::fs::write(&part.0, &part.1).unwrap();
-    assert_eq!(EventTable::open(dir.path()).await.unwrap().covered(), LogPosition(5));
+    assert_eq!(
+        EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap().covered(),
+        LogPosition(5)
+    );
 
     let dir = tempfile::tempdir().unwrap();
-    EventTable::open(dir.path()).await.unwrap();
+    EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     let first = dir.path().join("_delta_log").join(format!("{:020}.json", 0));
     let whole = std::fs::read_to_string(&first).unwrap();
     for cut in whole.match_indices('\n').map(|(at, _)| at).chain([0, 9]) {
         std::fs::write(&first, &whole[..cut]).unwrap();
-        let mut table = EventTable::open(dir.path()).await.unwrap();
+        let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
         table.commit(Change::default()).await.unwrap();
         drop(table);
         std::fs::remove_file(dir.path().join("_delta_log").join(format!("{:020}.json", 1))).unwrap();
@@ -283,7 +290,7 @@ async fn a_commit_torn_at_any_byte_does_not_count() {
 #[tokio::test]
 async fn a_long_log_is_kept_short_and_read_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     for n in 0..34 {
         table.commit(adding(plain(n..n + 1), n as u64 + 1)).await.unwrap();
     }
@@ -292,7 +299,7 @@ async fn a_long_log_is_kept_short_and_read_the_same() {
     let log = std::fs::read_dir(dir.path().join("_delta_log")).unwrap();
     let names: Vec<String> = log.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().any(|name| name.contains(".checkpoint.")), "{names:?}");
-    let table = EventTable::open(dir.path()).await.unwrap();
+    let table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     assert_eq!((table.covered(), table.parts()), (LogPosition(34), before));
     assert_eq!(read_all(&table).await, plain(0..34));
 }
@@ -307,7 +314,7 @@ fn every_value_but_null_has_a_kind() {
 #[tokio::test]
 async fn parts_are_of_one_month_and_say_what_lies_where() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     let day_us = 86_400_000_000;
     let late =
         |n: i64| Event { ts: Instant(1_790_000_000_000_000 - n * 11 * day_us), ..plain(n..n + 1).remove(0) };
@@ -334,7 +341,7 @@ async fn parts_are_of_one_month_and_say_what_lies_where() {
 #[tokio::test]
 async fn a_flipped_byte_of_a_part_is_found() {
     let dir = tempfile::tempdir().unwrap();
-    let mut table = EventTable::open(dir.path()).await.unwrap();
+    let mut table = EventTable::open(TablePlace::folder(dir.path()).unwrap()).await.unwrap();
     let part = table.commit(adding(plain(0..3), 3)).await.unwrap().remove(0).id;
     let path = dir.path().join(part.as_str());
     let whole = std::fs::read(&path).unwrap();
