@@ -15,14 +15,14 @@ NODE_PACKAGES := $(BROWSER_TEST)/node_modules/.package-lock.json
 OPEN_TABLES_TEST := tests/open-tables
 PYTHON_PACKAGES := $(OPEN_TABLES_TEST)/.venv/.requirements.txt
 
-.PHONY: help demo test setup lint rust-tests browser-test open-tables-test nightly
+.PHONY: help demo test setup ui lint rust-tests browser-test open-tables-test nightly
 .PHONY: need-rust need-nextest need-node need-chromium need-python
 
 help:
 	@echo 'make demo   start Whodid with data in it (everything after it: make demo ARGS="--users 50000")'
 	@echo 'make test   run every test'
 
-demo: need-rust
+demo: need-rust ui
 	cargo run --release --locked --bin whodid -- demo $(ARGS)
 
 test: lint rust-tests browser-test open-tables-test
@@ -35,8 +35,22 @@ lint: need-rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# The web app, when its sources are here: a release build takes the files in, a debug build reads them. `cargo` by itself
+# needs no Node: without the files the server says how to build them.
+UI_SOURCES := $(if $(wildcard ui/package.json),$(shell find ui -type f -not -path '*/node_modules/*' -not -path 'ui/dist/*'))
+
+ui: $(if $(UI_SOURCES),ui/dist/index.html)
+
+ui/node_modules/.package-lock.json: ui/package-lock.json | need-node
+	cd ui && npm ci --no-audit --no-fund
+	touch $@
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd ui && npm run --silent build
+	touch $@
+
 # The first line also leaves the binary that the two tests below start, built with the same features as the tests.
-rust-tests: need-rust need-nextest
+rust-tests: need-rust need-nextest ui
 	cargo build --workspace --bins --tests --locked
 	cargo nextest run --workspace --locked
 

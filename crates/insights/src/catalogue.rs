@@ -10,6 +10,7 @@ mod apply;
 mod keys;
 mod references;
 mod segments;
+mod sessions;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use keys::{Key, Scope};
 pub use references::{Dependent, Reference};
 pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion};
 pub(crate) use segments::{clean_description, clean_tags};
+pub use sessions::{Holder, Session, csrf_token};
 
 type Database = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;

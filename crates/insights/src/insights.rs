@@ -52,6 +52,11 @@ impl Insights {
         &self.inner.store
     }
 
+    /// The workspace's time zone: for windows that name none.
+    pub fn timezone(&self) -> &TimeZone {
+        &self.inner.timezone
+    }
+
     pub(crate) fn instant(&self, at: Option<Instant>) -> Instant {
         at.unwrap_or_else(|| self.inner.clock.now())
     }

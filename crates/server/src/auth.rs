@@ -10,6 +10,11 @@ use whodid_insights::catalogue::{Catalogue, Scope};
 use crate::problem::Problem;
 use crate::services::Services;
 
+pub(crate) mod login_codes;
+pub(crate) mod session;
+
+pub(crate) use session::require_csrf;
+
 const API_KEY: &str = "dd-api-key";
 const APPLICATION_KEY: &str = "dd-application-key";
 
@@ -48,37 +53,72 @@ right!(
     Scope::Admin
 );
 
-/// A bearer token, or an application key beside an API key. What is missing or unknown is 403 (the wire contract).
+/// Who asks, and what they may do: the one thing that keys, bearer tokens and session cookies come to.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The name of a key, or of whoever logged in.
+    pub(crate) name: String,
+    pub(crate) scope: Scope,
+    /// Came in by a cookie, which a browser sends whoever made the page.
+    by_cookie: bool,
+}
+
+/// Refuses (403, the wire contract) who is not known or may not do what is needed.
 async fn require(parts: &Parts, catalogue: &Catalogue, needed: Scope) -> Result<(), Problem> {
     if parts.extensions.get::<InProcess>().is_some() {
         return Ok(());
     }
-    let forbidden = |detail: String| Problem::new(StatusCode::FORBIDDEN, detail);
+    let Some(caller) = caller(parts, catalogue).await? else {
+        return Err(forbidden(format!(
+            "this needs a key that may {needed}: send `Authorization: Bearer <key>`, or DD-API-KEY and \
+             DD-APPLICATION-KEY"
+        )));
+    };
+    check(&caller, parts, needed)
+}
+
+/// Whether this caller may do what is needed. By a cookie alone nothing is changed: the token that the session's
+/// answer carries has to come along, which no other site can read.
+fn check(caller: &Caller, parts: &Parts, needed: Scope) -> Result<(), Problem> {
+    if !caller.scope.allows(needed) {
+        let Caller { name, scope, .. } = caller;
+        return Err(forbidden(format!("this needs a key that may {needed}; `{name}` may {scope}")));
+    }
+    if caller.by_cookie && needed != Scope::Read && !parts.method.is_safe() {
+        require_csrf(&parts.headers)?;
+    }
+    Ok(())
+}
+
+/// By a bearer token, an application key beside an API key, or the cookie of a session; none without any of these.
+///
+/// Errors: 403 for a key that opens nothing, 401 for a session that is over.
+async fn caller(parts: &Parts, catalogue: &Catalogue) -> Result<Option<Caller>, Problem> {
     let headers = &parts.headers;
     let secret = match (bearer(headers), text(headers, APPLICATION_KEY)) {
         (Some(token), _) => token,
         (None, Some(application_key)) => {
             let api_key = text(headers, API_KEY)
-                .ok_or_else(|| forbidden("DD-APPLICATION-KEY needs DD-API-KEY beside it".to_string()))?;
+                .ok_or_else(|| forbidden("DD-APPLICATION-KEY needs DD-API-KEY beside it"))?;
             if catalogue.find_key(api_key).await?.is_none() {
-                return Err(forbidden("the key in DD-API-KEY is unknown, revoked or expired".to_string()));
+                return Err(forbidden("the key in DD-API-KEY is unknown, revoked or expired"));
             }
             application_key
         }
         (None, None) => {
-            return Err(forbidden(format!(
-                "this needs a key that may {needed}: send `Authorization: Bearer <key>`, or DD-API-KEY and \
-                 DD-APPLICATION-KEY"
-            )));
+            let Some(token) = session::token(headers) else { return Ok(None) };
+            let session = catalogue.find_session(&token).await?.ok_or_else(session::over)?;
+            return Ok(Some(Caller { name: session.name, scope: session.scope, by_cookie: true }));
         }
     };
     match catalogue.find_key(secret).await? {
-        None => Err(forbidden("the key is unknown, revoked or expired".to_string())),
-        Some(key) if key.scope.allows(needed) => Ok(()),
-        Some(key) => {
-            Err(forbidden(format!("this needs a key that may {needed}; `{}` may {}", key.name, key.scope)))
-        }
+        None => Err(forbidden("the key is unknown, revoked or expired")),
+        Some(key) => Ok(Some(Caller { name: key.name, scope: key.scope, by_cookie: false })),
     }
+}
+
+fn forbidden(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, detail)
 }
 
 /// The caller may send events, by its headers.
@@ -88,8 +128,13 @@ impl FromRequestParts<Services> for MayIngest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<MayIngest, Problem> {
-        if parts.extensions.get::<InProcess>().is_none() {
-            may_ingest(services.catalogue(), None, &parts.headers).await?;
+        if parts.extensions.get::<InProcess>().is_some() {
+            return Ok(MayIngest);
+        }
+        let keyless = text(&parts.headers, API_KEY).is_none() && bearer(&parts.headers).is_none();
+        match session::token(&parts.headers) {
+            Some(_) if keyless => require(parts, services.catalogue(), Scope::Ingest).await?,
+            _ => may_ingest(services.catalogue(), None, &parts.headers).await?,
         }
         Ok(MayIngest)
     }
@@ -106,13 +151,13 @@ pub(crate) async fn may_ingest(
         parameter.or_else(|| text(headers, API_KEY)).or_else(|| bearer(headers)).ok_or_else(|| {
             Problem::new(StatusCode::UNAUTHORIZED, "send a key that may ingest in the header DD-API-KEY")
         })?;
-    let forbidden = |detail: String| Err(Problem::new(StatusCode::FORBIDDEN, detail));
     match catalogue.find_key(secret).await? {
-        None => forbidden("the key is unknown, revoked or expired".to_string()),
+        None => Err(forbidden("the key is unknown, revoked or expired")),
         Some(key) if key.scope.allows(Scope::Ingest) => Ok(()),
-        Some(key) => {
-            forbidden(format!("sending events needs a key that may ingest; `{}` may {}", key.name, key.scope))
-        }
+        Some(key) => Err(forbidden(format!(
+            "sending events needs a key that may ingest; `{}` may {}",
+            key.name, key.scope
+        ))),
     }
 }
 

@@ -9,6 +9,7 @@ mod profiles;
 mod queries;
 mod rum;
 mod segments;
+mod session;
 mod status;
 
 use std::sync::atomic::Ordering;
@@ -16,9 +17,9 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
@@ -30,6 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::problem::{self, Problem};
 use crate::services::Services;
+use crate::web;
 
 pub(crate) const BASE: &str = "/api/v2/product-analytics";
 
@@ -46,7 +48,7 @@ pub(crate) fn app(services: Services) -> Router {
             "/api/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(document.clone()))),
         )
-        .fallback(unknown)
+        .fallback(web::fallback)
         .with_state(services)
         .layer(ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(MapRequestLayer::new(
             |request: Request<_>| request.map(Body::new::<DecompressionBody<Body>>),
@@ -74,7 +76,8 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(segments::routes())
         .merge(profiles::routes())
         .merge(queries::routes())
-        .merge(keys::routes());
+        .merge(keys::routes())
+        .merge(session::routes());
     // The Datadog-compatible queries.
     let compatible = analytics::routes().layer(map_response(problem::as_strings));
     let intake = rum::routes().layer(
@@ -93,10 +96,6 @@ fn described() -> (Router<Services>, OpenApi) {
 }
 
 const CORS_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
-
-async fn unknown(uri: Uri) -> Response {
-    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path())).into_response()
-}
 
 /// Turns a request into the one that is meant: what a browser sends through a proxy path names its true path and
 /// query in `ddforward`, and one client spells `zstd` differently.

@@ -12,6 +12,7 @@ use whodid_intake::Enricher;
 use whodid_model::{Clock, Instant};
 use whodid_store::{Store, StoreOptions};
 
+use crate::auth::login_codes::LoginCodes;
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
 use crate::start::StartError;
@@ -28,6 +29,7 @@ pub(crate) struct Parts {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) data: PathBuf,
     pub(crate) started_at: Instant,
+    pub(crate) login_codes: LoginCodes,
     pub(crate) counters: Arc<Counters>,
     /// Requests whose body has arrived whole: they are finished even when their client has gone.
     pub(crate) arrived: TaskTracker,
@@ -58,6 +60,7 @@ impl Services {
             clock,
             trusted_proxies: config.trusted_proxies.clone(),
             data: config.data.clone(),
+            login_codes: LoginCodes::default(),
             counters: Arc::default(),
             arrived: TaskTracker::new(),
         })))

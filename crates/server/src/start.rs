@@ -83,6 +83,11 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// An address that logs one browser in, once. What follows `#` is never sent, so it stands in no log.
+    pub fn login_link(&self) -> String {
+        format!("{}/login#code={}", self.url(), self.services.login_codes.make(self.services.clock.now()))
+    }
+
     /// Answers what is under way, takes no more, and writes everything down.
     pub async fn stop(self) -> Result<(), StartError> {
         self.stop.send(()).ok();

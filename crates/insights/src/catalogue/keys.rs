@@ -221,7 +221,7 @@ fn prefix(secret: &str) -> String {
     secret.chars().take(shown).collect()
 }
 
-fn hash(secret: &str) -> String {
+pub(super) fn hash(secret: &str) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

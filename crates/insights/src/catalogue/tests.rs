@@ -3,6 +3,7 @@
 mod keys;
 mod model;
 mod segments;
+mod sessions;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -47,17 +47,22 @@ pub(super) async fn run(arguments: DemoArguments) -> Done {
         eprintln!("{} events taken in within {:.1} s", grouped(events), elapsed.as_secs_f64());
     }
     let server = Server::serve(services, &config).await?;
-    println!("{}", what_to_try(&server.url(), &config.bootstrap_api_key, &config.bootstrap_app_key));
+    let login = server.login_link();
+    println!("{}", what_to_try(&server.url(), &login, &config.bootstrap_api_key, &config.bootstrap_app_key));
     asked_to_stop().await;
     eprintln!("Stopping");
     Ok(server.stop().await?)
 }
 
-fn what_to_try(url: &str, api_key: &Option<String>, app_key: &Option<String>) -> String {
+fn what_to_try(url: &str, login: &str, api_key: &Option<String>, app_key: &Option<String>) -> String {
     let binary = std::env::current_exe().map_or("whodid".to_string(), |path| path.display().to_string());
     let (api_key, app_key) = (api_key.as_deref().unwrap_or_default(), app_key.as_deref().unwrap_or_default());
     format!(
-        "Whodid is ready at {url}. In another terminal:
+        "Whodid is ready. Open it in a browser (the link logs in once, within 15 minutes):
+
+  {login}
+
+Or in another terminal:
 
   export WHODID_URL={url} WHODID_API_KEY={api_key} WHODID_APP_KEY={app_key}
 

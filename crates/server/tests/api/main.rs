@@ -9,3 +9,4 @@ mod intake;
 mod nasty;
 mod questions;
 mod segments;
+mod web;

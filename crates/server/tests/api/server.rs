@@ -56,6 +56,10 @@ impl TestServer {
         self.server.url()
     }
 
+    pub(crate) fn login_link(&self) -> String {
+        self.server.login_link()
+    }
+
     /// With keys that may do everything.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut headers = HeaderMap::new();
