@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Side-by-side benchmark: `bench/run.sh --help`, bench/README.md. Everything it needs and makes lies in one cache folder.
+# Side-by-side benchmark: `bench/run.sh --help`, bench/README.md. `bench/run.sh agreement …` runs agreement.py instead. Everything it needs and makes lies in one cache folder.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export WHODID_BENCH_CACHE=${WHODID_BENCH_CACHE:-$HOME/.cache/whodid/bench}
@@ -10,4 +10,5 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
   cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
 cd "$here"
+[ "${1-}" != agreement ] || { shift; exec "$venv/bin/python" agreement.py "$@"; }
 exec "$venv/bin/python" -m side_by_side "$@"
