@@ -26,7 +26,7 @@ pub use error::EngineError;
 pub use membership::{Membership, Segments};
 pub use ops::codec::WhodidCodec;
 pub use ops::funnel::FunnelSpec;
-pub use ops::scan::{ScanColumn, ScanSpec};
+pub use ops::scan::{Occurrences, ScanColumn, ScanSpec};
 pub use profile::Profile;
 pub use run::Engine;
 pub use why::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};

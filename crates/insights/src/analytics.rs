@@ -1,19 +1,18 @@
 //! The analytics explorer: numbers over events, by group, within an audience.
 
 mod audience;
+mod base;
 mod request;
-
-use whodid_engine::{Aggregate, Group, ScanSpec};
-use whodid_model::{Instant, TimeRange};
-use whodid_query::search::{Dialect, parse};
 
 use crate::InsightError;
 use crate::insights::Insights;
 use crate::meta::{Asked, Meta};
+use whodid_engine::{Aggregate, Group, ScanSpec};
 
+pub(crate) use base::{Base, path, time_range};
 pub use request::{
-    AudienceFilters, BaseQuery, Compute, GroupBy, ProfileFilter, ScalarQuery, ScalarRequest, Search,
-    SegmentFilter, Sort, SortOrder,
+    AnalyticsQuery, AnalyticsRequest, AudienceFilters, BaseQuery, Compute, GroupBy, ListQuery, ListRequest,
+    ListSort, OccurrenceFilter, ProfileFilter, Search, SegmentFilter, Sort, SortOrder,
 };
 
 /// What stands for a value that an event does not have.
@@ -33,25 +32,23 @@ pub struct Scalar {
 
 impl Insights {
     /// Errors: `Invalid` with a pointer relative to the request's attributes.
-    pub async fn scalar(&self, request: &ScalarRequest) -> Result<Scalar, InsightError> {
-        let range = time_range(request)?;
-        let at = self.instant(None);
+    pub async fn scalar(&self, request: &AnalyticsRequest) -> Result<Scalar, InsightError> {
+        let range = time_range(request.from, request.to)?;
+        let at = self.instant(request.at);
         let asked = Asked::new(at);
         let query = &request.query;
         let aggregate = aggregate(&query.compute)?;
-        let search = parse(&query.query.search.query, Dialect::Event)
-            .map_err(|error| InsightError::search("/query/query/search/query", error))?;
+        let base = Base::read(&query.query, "/query/query")?;
         let group_by: Vec<String> =
             query.group_by.iter().map(|group| path(&group.facet).to_string()).collect();
         refuse_unknown(query)?;
 
         let snapshot = self.inner.store.snapshot().await?.at(at);
-        let audience = match &query.audience_filters {
-            None => None,
-            Some(filters) => Some(self.audience(&snapshot, filters, at).await?),
-        };
+        let filters = query.audience_filters.as_ref();
+        let audience = self.audience(&snapshot, filters, at, "/query/audience_filters").await?;
         let range = range.cut_at(at);
-        let scan = ScanSpec { query: search, range, columns: Vec::new(), audience };
+        let Base { query: search, occurrences } = base;
+        let scan = ScanSpec { query: search, range, columns: Vec::new(), audience, occurrences };
         let groups = self.inner.engine.aggregate(&snapshot, scan, &group_by, &[aggregate]).await?;
         Ok(Scalar {
             rows: arrange(groups, &query.group_by),
@@ -59,17 +56,6 @@ impl Insights {
             meta: asked.answered(snapshot.watermark(), None),
         })
     }
-}
-
-fn time_range(request: &ScalarRequest) -> Result<TimeRange, InsightError> {
-    if request.from >= request.to {
-        return Err(InsightError::Invalid {
-            pointer: Some("/from".to_string()),
-            message: format!("`from` ({}) is not before `to` ({})", request.from, request.to),
-            hint: Some("both are epoch milliseconds".to_string()),
-        });
-    }
-    Ok(TimeRange { from: Instant::from_millis(request.from), to: Instant::from_millis(request.to) })
 }
 
 fn aggregate(compute: &Compute) -> Result<Aggregate, InsightError> {
@@ -96,7 +82,7 @@ fn aggregate(compute: &Compute) -> Result<Aggregate, InsightError> {
     }
 }
 
-fn refuse_unknown(query: &ScalarQuery) -> Result<(), InsightError> {
+fn refuse_unknown(query: &AnalyticsQuery) -> Result<(), InsightError> {
     for (index, group) in query.group_by.iter().enumerate() {
         if group.source.is_some() {
             return Err(InsightError::Invalid {
@@ -113,19 +99,7 @@ fn refuse_unknown(query: &ScalarQuery) -> Result<(), InsightError> {
             });
         }
     }
-    if query.query.data_source != "product_analytics" {
-        return Err(InsightError::Invalid {
-            pointer: Some("/query/query/data_source".to_string()),
-            message: format!("`{}` is not a data source of this question", query.query.data_source),
-            hint: Some("write product_analytics".to_string()),
-        });
-    }
     Ok(())
-}
-
-/// Facets are written with a leading `@`; the path is without.
-fn path(facet: &str) -> &str {
-    facet.strip_prefix('@').unwrap_or(facet)
 }
 
 /// Drops what is to be left out, orders the groups, and keeps each facet's best values within those before it.

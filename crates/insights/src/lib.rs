@@ -4,6 +4,7 @@
 //! questions). It knows nothing of HTTP.
 
 mod analytics;
+mod calendar;
 pub mod catalogue;
 mod error;
 mod insights;
@@ -12,9 +13,10 @@ mod profiles;
 mod segments;
 
 pub use analytics::{
-    AudienceFilters, BaseQuery, Compute, GroupBy, MISSING, ProfileFilter, Scalar, ScalarQuery, ScalarRequest,
-    Search, SegmentFilter, Sort, SortOrder,
+    AnalyticsQuery, AnalyticsRequest, AudienceFilters, BaseQuery, Compute, GroupBy, ListQuery, ListRequest,
+    ListSort, MISSING, OccurrenceFilter, ProfileFilter, Scalar, Search, SegmentFilter, Sort, SortOrder,
 };
+pub use calendar::{CalendarInterval, CalendarUnit};
 pub use error::InsightError;
 pub use insights::Insights;
 pub use meta::Meta;

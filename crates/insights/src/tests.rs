@@ -14,7 +14,7 @@ use whodid_store::{Store, StoreOptions};
 use whodid_testkit::{action, view};
 
 use crate::catalogue::{Catalogue, PageRequest};
-use crate::{Insights, MISSING, MembersRequest, NewSegment, ScalarRequest};
+use crate::{AnalyticsRequest, Insights, MISSING, MembersRequest, NewSegment};
 
 const NOW: &str = "2026-11-08T12:00:00Z";
 
@@ -156,7 +156,7 @@ async fn members_page_by_id_and_carry_profiles() {
 
 async fn scalar(insights: &Insights, query: Json) -> Result<Vec<(Vec<String>, f64)>, (FaultKind, String)> {
     let request = json!({"from": 0, "to": 1_900_000_000_000i64, "query": query});
-    let request: ScalarRequest = serde_json::from_value(request).unwrap();
+    let request: AnalyticsRequest = serde_json::from_value(request).unwrap();
     let answer = insights.scalar(&request).await.map_err(|error| (error.kind(), error.to_string()))?;
     let row = |group: whodid_engine::Group| {
         let values = group.values.into_iter().map(|value| value.unwrap_or_else(|| MISSING.to_string()));

@@ -62,3 +62,14 @@ pub const COMPARED_SEGMENTS: usize = 20;
 pub const COMPARED_REGIONS_SEGMENTS: usize = 5;
 /// Most segments that are applied at once.
 pub const APPLIED_SEGMENTS: usize = 1_000;
+
+/// Most steps of a timeseries.
+pub const SERIES_STEPS: usize = 10_000;
+/// Most facets to group by.
+pub const GROUP_FACETS: usize = 8;
+/// Most rows of an analytics list.
+pub const LIST_ROWS: usize = 1_000;
+/// Most groups of one facet in an answer.
+pub const FACET_GROUPS: usize = 10_000;
+/// Most profiles of a users or accounts query in one answer.
+pub const QUERIED_PROFILES: usize = 10_000;

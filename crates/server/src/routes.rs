@@ -4,6 +4,7 @@
 mod analytics;
 mod events;
 mod keys;
+mod parts;
 mod prodlytics;
 mod profiles;
 mod queries;

@@ -9,7 +9,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::json;
+use whodid_model::event::paths;
 use whodid_model::{EventType, Instant, TimeRange, Value};
+use whodid_query::op::Op;
 use whodid_query::search::{self, Dialect, Query};
 use whodid_store::{Columns, Half, Snapshot};
 
@@ -58,6 +60,15 @@ pub struct ScanSpec {
     pub columns: Vec<ScanColumn>,
     /// Only events of these users and accounts.
     pub audience: Option<Audience>,
+    /// Only events of identified users who have so many that pass the query in the range.
+    pub occurrences: Option<Occurrences>,
+}
+
+/// How often a user has to have done it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrences {
+    pub op: Op,
+    pub count: u64,
 }
 
 impl ScanSpec {
@@ -71,6 +82,7 @@ impl ScanSpec {
             "to_us": self.range.to.0,
             "columns": self.columns,
             "audience": audience,
+            "occurrences": self.occurrences.map(|occurrences| (occurrences.op.symbol(), occurrences.count)),
         });
         Ok((text.to_string(), bitmaps))
     }
@@ -90,8 +102,17 @@ impl ScanSpec {
             range: TimeRange { from: instant("from_us")?, to: instant("to_us")? },
             columns: serde_json::from_value(json["columns"].clone()).map_err(EngineError::codec)?,
             audience,
+            occurrences: occurrences(&json["occurrences"])?,
         })
     }
+}
+
+fn occurrences(json: &serde_json::Value) -> Result<Option<Occurrences>, EngineError> {
+    let read: Option<(String, u64)> = serde_json::from_value(json.clone()).map_err(EngineError::codec)?;
+    let op = |symbol: &str| {
+        Op::parse(symbol).ok_or_else(|| EngineError::codec(format!("no comparison `{symbol}`")))
+    };
+    read.map(|(symbol, count)| Ok(Occurrences { op: op(&symbol)?, count })).transpose()
 }
 
 impl BucketWork for ScanSpec {
@@ -133,12 +154,15 @@ impl ScanSpec {
     /// The rows of a half that pass the query and the audience and lie in the time range.
     pub(crate) fn mask(&self, half: Half<'_>, bucket: usize) -> Mask {
         let mut mask = matching(&self.query, half.columns);
-        if let Some(audience) = &self.audience {
-            mask = mask.and(&audience.mask(half, bucket));
-        }
         if !half.columns.all_within(self.range) {
             let ts_us = half.columns.ts_us();
             mask.retain(|row| self.range.contains(Instant(ts_us[row])));
+        }
+        if let Some(occurrences) = self.occurrences {
+            mask = occurrences.mask(half, &mask);
+        }
+        if let Some(audience) = &self.audience {
+            mask = mask.and(&audience.mask(half, bucket));
         }
         mask
     }
@@ -147,6 +171,21 @@ impl ScanSpec {
         let mut matching = Vec::new();
         for_each_hit_run(half, &self.mask(half, bucket), |_, rows| matching.extend_from_slice(rows));
         matching
+    }
+}
+
+impl Occurrences {
+    /// The rows of `matching` whose user has as many of them as asked for. A run holds all events of its user.
+    fn mask(self, half: Half<'_>, matching: &Mask) -> Mask {
+        let mut kept = Mask::none(half.columns.rows());
+        let identified = half.columns.attribute(paths::USR_ID);
+        for_each_hit_run(half, matching, |_, rows| {
+            let known = identified.is_some_and(|users| users.codes().get(rows[0]) != 0);
+            if known && self.op.holds(rows.len() as u64, self.count) {
+                rows.iter().for_each(|row| kept.set(*row..*row + 1));
+            }
+        });
+        kept
     }
 }
 

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use whodid_model::{EntityKind, Instant, TimeRange};
 use whodid_query::definition::{Condition, Definition};
+use whodid_query::op::Op;
 use whodid_query::search::{Dialect, parse};
 use whodid_store::Snapshot;
 
@@ -19,7 +20,7 @@ use crate::ops::bucket::{BucketExec, BucketWork};
 use crate::ops::funnel::FunnelSpec;
 use crate::ops::grouped::GroupedSpec;
 use crate::ops::membership::MembershipSpec;
-use crate::{Audience, Population, ScanColumn, ScanSpec, WhodidCodec};
+use crate::{Audience, Occurrences, Population, ScanColumn, ScanSpec, WhodidCodec};
 
 fn snapshot() -> Arc<Snapshot> {
     let view = |user: &str, page: &str, at: &str| {
@@ -96,6 +97,7 @@ fn scans_travel_with_their_audience() {
             ScanColumn::Text("never.seen".to_string()),
             ScanColumn::Number("context.n".to_string()),
         ],
+        occurrences: Some(Occurrences { op: Op::GreaterOrEqual, count: 1 }),
         audience: Some(audience),
     };
     check(spec.clone(), None);

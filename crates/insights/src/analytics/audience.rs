@@ -11,9 +11,8 @@ use whodid_store::Snapshot;
 
 use super::request::{AudienceFilters, ProfileFilter};
 use crate::InsightError;
-use crate::insights::{Insights, read_definition};
-
-const POINTER: &str = "/query/audience_filters";
+use crate::catalogue::Segment;
+use crate::insights::Insights;
 
 /// A named set and everyone else of its kind, for when the formula negates it.
 struct Named {
@@ -36,14 +35,18 @@ impl Named {
 }
 
 impl Insights {
-    pub(super) async fn audience(
+    /// The audience that filters mean at an instant; none without filters. `snapshot` is the one seen at that instant,
+    /// `at_pointer` is where the filters stand in the request.
+    pub(crate) async fn audience(
         &self,
         snapshot: &Arc<Snapshot>,
-        filters: &AudienceFilters,
+        filters: Option<&AudienceFilters>,
         at: Instant,
-    ) -> Result<Audience, InsightError> {
+        at_pointer: &str,
+    ) -> Result<Option<Audience>, InsightError> {
+        let Some(filters) = filters else { return Ok(None) };
         let formula = filters.formula.as_deref().map(str::trim).filter(|formula| !formula.is_empty());
-        let formula = formula.map(read_formula).transpose()?;
+        let formula = formula.map(|formula| read_formula(formula, at_pointer)).transpose()?;
         let wanted = formula.as_ref().map(names).unwrap_or_default();
         // An entry without a name cannot be in a formula, so it is left out where there is one.
         let used = |name: &str| formula.is_none() || wanted.iter().any(|wanted| wanted == name);
@@ -55,21 +58,34 @@ impl Insights {
         ];
         for (entries, kind, member) in kinds {
             for (index, filter) in entries.iter().enumerate().filter(|(_, filter)| used(&filter.name)) {
-                let pointer = format!("{POINTER}/{member}/{index}");
+                let pointer = format!("{at_pointer}/{member}/{index}");
                 let definition = profile_definition(filter, kind, &pointer)?;
                 self.name(&mut named, snapshot, &filter.name, &definition, at, &pointer).await?;
             }
         }
         for (index, filter) in filters.segments.iter().enumerate().filter(|(_, filter)| used(&filter.name)) {
-            let segment = self.catalogue().segment(&filter.segment_id).await?;
-            let definition = read_definition(&segment.definition)?;
-            let pointer = format!("{POINTER}/segments/{index}");
+            let pointer = format!("{at_pointer}/segments/{index}");
+            let segment = self.filtering_segment(&filter.segment_id, &pointer).await?;
+            let condition = Condition::Segment(filter.segment_id.clone());
+            let definition = Definition { entity: segment.entity, condition };
             self.name(&mut named, snapshot, &filter.name, &definition, at, &pointer).await?;
         }
         match formula {
-            None => Ok(Audience::All(named.values().map(|named| named.audience(false)).collect())),
-            Some(formula) => build(&formula, &formula.expr, &named, false),
+            None => Ok(Some(Audience::All(named.values().map(|named| named.audience(false)).collect()))),
+            Some(formula) => build(&formula, &formula.expr, &named, false, at_pointer).map(Some),
         }
+    }
+
+    /// A segment that does not exist is a fault of the request, not of its address.
+    async fn filtering_segment(&self, id: &str, pointer: &str) -> Result<Segment, InsightError> {
+        self.catalogue().segment(id).await.map_err(|error| match error {
+            InsightError::NotFound { .. } => InsightError::Invalid {
+                pointer: Some(format!("{pointer}/segment_id")),
+                message: error.to_string(),
+                hint: Some("write the id of a saved segment".to_string()),
+            },
+            other => other,
+        })
     }
 
     async fn name(
@@ -105,9 +121,9 @@ fn profile_definition(
 }
 
 /// A formula is a search query of free words: the same AND, OR, NOT and groups.
-fn read_formula(formula: &str) -> Result<Query, InsightError> {
+fn read_formula(formula: &str, at_pointer: &str) -> Result<Query, InsightError> {
     parse(formula, Dialect::Profile)
-        .map_err(|error| InsightError::search(&format!("{POINTER}/formula"), error))
+        .map_err(|error| InsightError::search(&format!("{at_pointer}/formula"), error))
 }
 
 fn names(formula: &Query) -> Vec<String> {
@@ -128,18 +144,19 @@ fn build(
     expr: &Expr,
     named: &HashMap<String, Named>,
     negated: bool,
+    at_pointer: &str,
 ) -> Result<Audience, InsightError> {
     let list = |parts: &[Expr]| {
-        parts.iter().map(|part| build(formula, part, named, negated)).collect::<Result<_, _>>()
+        parts.iter().map(|part| build(formula, part, named, negated, at_pointer)).collect::<Result<_, _>>()
     };
     let refuse = |message: String| InsightError::Invalid {
-        pointer: Some(format!("{POINTER}/formula")),
+        pointer: Some(format!("{at_pointer}/formula")),
         message,
         hint: Some("write names of filters with AND, OR, NOT and parentheses".to_string()),
     };
     match expr {
         Expr::Everything => Ok(Audience::All(Vec::new())),
-        Expr::Not(inner) => build(formula, inner, named, !negated),
+        Expr::Not(inner) => build(formula, inner, named, !negated, at_pointer),
         Expr::And(parts) if negated => Ok(Audience::Any(list(parts)?)),
         Expr::And(parts) => Ok(Audience::All(list(parts)?)),
         Expr::Or(parts) if negated => Ok(Audience::All(list(parts)?)),

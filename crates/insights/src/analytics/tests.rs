@@ -1,7 +1,7 @@
 use super::*;
 
 fn by(limit: Option<u64>, should_exclude_missing: bool, order: Option<SortOrder>) -> GroupBy {
-    let sort = order.map(|order| Sort { order });
+    let sort = order.map(|order| Sort { aggregation: None, metric: None, order });
     GroupBy { facet: "@x".to_string(), limit, should_exclude_missing, sort, source: None }
 }
 

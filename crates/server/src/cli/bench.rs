@@ -236,6 +236,7 @@ impl Asker {
             range: TimeRange::ALL.cut_at(question.at),
             columns: Vec::new(),
             audience,
+            occurrences: None,
         };
         let aggregates = [Aggregate::Count, Aggregate::Cardinality(paths::USR_ID.to_string())];
         let groups =

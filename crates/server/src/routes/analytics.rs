@@ -9,11 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 use whodid_insights as insights;
-use whodid_insights::{MISSING, Scalar, ScalarRequest};
+use whodid_insights::{AnalyticsRequest, MISSING, Scalar};
+use whodid_model::Instant;
 
 use crate::auth::MayRead;
 use crate::envelope::{ATTRIBUTES, Answer, AnswerMeta, Envelope, JsonBody, One, Resource};
 use crate::problem::Problem;
+use crate::routes::parts::{AudienceFilters, BaseQuery, CalendarInterval, GroupBy};
 use crate::services::Services;
 
 const REQUEST_TYPE: &str = "formula_analytics_extended_request";
@@ -26,135 +28,53 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-struct ScalarQuestion {
+struct AnalyticsQuestion {
     /// Epoch milliseconds, inclusive.
     from: i64,
     /// Epoch milliseconds, exclusive.
     to: i64,
-    query: ScalarQuery,
+    /// The evaluation instant; absent: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Instant>,
+    query: AnalyticsQuery,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-struct ScalarQuery {
+struct AnalyticsQuery {
     query: BaseQuery,
     compute: Compute,
-    #[serde(default)]
     group_by: Option<Vec<GroupBy>>,
     audience_filters: Option<AudienceFilters>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-struct BaseQuery {
-    /// `product_analytics`
-    data_source: String,
-    search: Search,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct Search {
-    /// Absent or empty: everything.
-    query: Option<String>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
 struct Compute {
-    /// `count`, `cardinality`, `sum`, `avg`, `min` or `max`; all but `count` need a metric.
+    /// `count`, `cardinality`, `sum`, `avg`, `min`, `max`, `median` or `pc` and a number; all but `count` need a metric.
     aggregation: String,
     metric: Option<String>,
+    /// Milliseconds from one step to the next; a timeseries needs it, or a `rollup`.
+    interval: Option<i64>,
+    rollup: Option<CalendarInterval>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
-struct GroupBy {
-    facet: String,
-    limit: Option<u64>,
-    should_exclude_missing: Option<bool>,
-    sort: Option<Sort>,
-    source: Option<String>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct Sort {
-    order: Option<SortOrder>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum SortOrder {
-    Asc,
-    Desc,
-}
-
-/// Sets of users and accounts by name, and a formula over the names.
-#[derive(Debug, Deserialize, ToSchema)]
-struct AudienceFilters {
-    users: Option<Vec<ProfileFilter>>,
-    accounts: Option<Vec<ProfileFilter>>,
-    segments: Option<Vec<SegmentFilter>>,
-    /// AND, OR, NOT and parentheses; empty: all of them.
-    formula: Option<String>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct ProfileFilter {
-    name: String,
-    query: Option<String>,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-struct SegmentFilter {
-    name: String,
-    segment_id: String,
-}
-
-impl From<ScalarQuestion> for ScalarRequest {
-    fn from(question: ScalarQuestion) -> ScalarRequest {
-        let ScalarQuery { query, compute, group_by, audience_filters } = question.query;
-        ScalarRequest {
+impl From<AnalyticsQuestion> for AnalyticsRequest {
+    fn from(question: AnalyticsQuestion) -> AnalyticsRequest {
+        let AnalyticsQuery { query, compute, group_by, audience_filters } = question.query;
+        AnalyticsRequest {
             from: question.from,
             to: question.to,
-            query: insights::ScalarQuery {
-                query: insights::BaseQuery {
-                    data_source: query.data_source,
-                    search: insights::Search { query: query.search.query.unwrap_or_default() },
+            at: question.at,
+            query: insights::AnalyticsQuery {
+                query: query.into(),
+                compute: insights::Compute {
+                    aggregation: compute.aggregation,
+                    metric: compute.metric,
+                    interval: compute.interval,
+                    rollup: compute.rollup.map(insights::CalendarInterval::from),
                 },
-                compute: insights::Compute { aggregation: compute.aggregation, metric: compute.metric },
                 group_by: group_by.unwrap_or_default().into_iter().map(insights::GroupBy::from).collect(),
                 audience_filters: audience_filters.map(insights::AudienceFilters::from),
             },
-        }
-    }
-}
-
-impl From<GroupBy> for insights::GroupBy {
-    fn from(group: GroupBy) -> insights::GroupBy {
-        let order = |sort: Sort| match sort.order {
-            Some(SortOrder::Asc) => insights::SortOrder::Asc,
-            Some(SortOrder::Desc) | None => insights::SortOrder::Desc,
-        };
-        insights::GroupBy {
-            facet: group.facet,
-            limit: group.limit,
-            should_exclude_missing: group.should_exclude_missing.unwrap_or_default(),
-            sort: group.sort.map(|sort| insights::Sort { order: order(sort) }),
-            source: group.source,
-        }
-    }
-}
-
-impl From<AudienceFilters> for insights::AudienceFilters {
-    fn from(filters: AudienceFilters) -> insights::AudienceFilters {
-        let profiles = |filters: Option<Vec<ProfileFilter>>| {
-            let filters = filters.unwrap_or_default().into_iter();
-            filters.map(|filter| insights::ProfileFilter { name: filter.name, query: filter.query }).collect()
-        };
-        let segments = filters.segments.unwrap_or_default().into_iter();
-        insights::AudienceFilters {
-            users: profiles(filters.users),
-            accounts: profiles(filters.accounts),
-            segments: segments
-                .map(|filter| insights::SegmentFilter { name: filter.name, segment_id: filter.segment_id })
-                .collect(),
-            formula: filters.formula,
         }
     }
 }
@@ -192,15 +112,15 @@ struct ScalarMeta {
 
 /// One number per group of events.
 #[utoipa::path(
-    post, path = "/analytics/scalar", tag = "Analytics", request_body = Envelope<ScalarQuestion>,
+    post, path = "/analytics/scalar", tag = "Analytics", request_body = Envelope<AnalyticsQuestion>,
     responses((status = 200, body = One<ScalarAnswer, ScalarMeta>))
 )]
 async fn scalar(
     _: MayRead,
     State(services): State<Services>,
-    JsonBody(body): JsonBody<Envelope<ScalarQuestion>>,
+    JsonBody(body): JsonBody<Envelope<AnalyticsQuestion>>,
 ) -> Answer<One<ScalarAnswer, ScalarMeta>> {
-    let request = ScalarRequest::from(body.attributes(REQUEST_TYPE)?);
+    let request = AnalyticsRequest::from(body.attributes(REQUEST_TYPE)?);
     let scalar =
         services.insights.scalar(&request).await.map_err(|error| Problem::from(error).within(ATTRIBUTES))?;
     let id = Uuid::new_v4().to_string();
