@@ -7,7 +7,9 @@
 //! [`Catalogue::begin`] and [`fault_kind`].
 
 mod apply;
+mod audit;
 mod keys;
+mod people;
 mod references;
 mod segments;
 mod sessions;
@@ -27,7 +29,9 @@ use whodid_model::{Clock, FaultKind, Instant, limits};
 use crate::InsightError;
 
 pub use apply::Step;
-pub use keys::{Key, Scope};
+pub use audit::{Actor, AuditEntry, Change};
+pub use keys::{Key, NewKey, Scope};
+pub use people::{NewPerson, Person, PersonChange, Role};
 pub use references::{Dependent, Reference};
 pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion};
 pub(crate) use segments::{clean_description, clean_tags};
@@ -48,6 +52,8 @@ pub struct Catalogue {
     pool: sqlx::Pool<Database>,
     clock: Arc<dyn Clock>,
     ids: Mutex<ContextV7>,
+    /// Checking a password takes much memory and a core.
+    password_checks: tokio::sync::Semaphore,
 }
 
 impl Catalogue {
@@ -64,7 +70,12 @@ impl Catalogue {
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS));
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
         MIGRATIONS.run(&pool).await.map_err(sqlx::Error::from)?;
-        Ok(Catalogue { pool, clock, ids: Mutex::new(ContextV7::new()) })
+        Ok(Catalogue {
+            pool,
+            clock,
+            ids: Mutex::new(ContextV7::new()),
+            password_checks: tokio::sync::Semaphore::new(limits::PASSWORD_CHECKS),
+        })
     }
 
     /// Waits for what is under way, then closes the file. Later calls answer an error.

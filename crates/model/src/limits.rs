@@ -45,6 +45,22 @@ pub const TAG_CHARS: usize = 100;
 pub const TAGS: usize = 50;
 /// Longest secret of a key, in bytes.
 pub const SECRET_BYTES: usize = 256;
+/// Most origins that a key is bound to.
+pub const KEY_ORIGINS: usize = 50;
+/// Requests a minute of a key that says nothing else: to ask and to change.
+pub const REQUESTS_PER_MINUTE: u32 = 1_200;
+/// Requests a minute of a key that sends events, which all visitors of an application share.
+pub const INTAKE_REQUESTS_PER_MINUTE: u32 = 600_000;
+/// Shortest password, in characters.
+pub const PASSWORD_MIN_CHARS: usize = 10;
+/// Longest password, in bytes.
+pub const PASSWORD_BYTES: usize = 1_000;
+/// Passwords that are checked at the same time; each takes 19 MiB and some tens of milliseconds.
+pub const PASSWORD_CHECKS: usize = 2;
+/// Logins by password a minute of one address.
+pub const LOGINS_PER_MINUTE: u32 = 10;
+/// Entries of the audit log that are kept; older ones go.
+pub const AUDIT_ENTRIES: usize = 1_000_000;
 /// Most items on one page of a list.
 pub const PAGE_ITEMS: usize = 10_000;
 

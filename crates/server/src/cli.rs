@@ -7,6 +7,7 @@ mod client;
 mod demo;
 mod import;
 mod keys;
+mod people;
 mod query;
 mod segment;
 mod serve;
@@ -44,6 +45,8 @@ enum Command {
     Check(check::CheckArguments),
     /// Access keys
     Keys(keys::KeysArguments),
+    /// People who may log in
+    People(people::PeopleArguments),
     /// Time questions at the engine, for the benchmark
     Bench(bench::BenchArguments),
 }
@@ -87,6 +90,7 @@ pub async fn run() -> ExitCode {
         Command::Query(arguments) => query::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::People(arguments) => people::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
     };
     match done {

@@ -20,7 +20,7 @@ use whodid_query::search::SearchError;
 use whodid_store::StoreError;
 
 /// How long a client should wait when the store is full.
-const RETRY_AFTER_S: &str = "2";
+const RETRY_AFTER_S: u64 = 2;
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// What is wrong, for people: where, what, and what to write instead.
@@ -32,11 +32,18 @@ pub(crate) struct Problem {
     pointer: Option<String>,
     /// More for programs: what stands in the way of a change, where in a query it is.
     meta: Option<Value>,
+    /// When it makes sense to ask again.
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        Problem { status, detail: detail.into(), pointer: None, meta: None }
+        Problem { status, detail: detail.into(), pointer: None, meta: None, retry_after_s: None }
+    }
+
+    /// More than is taken for now (429); `wait_s` says when to try again.
+    pub(crate) fn too_many(detail: impl Into<String>, wait_s: u64) -> Problem {
+        Problem { retry_after_s: Some(wait_s), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Problem {
@@ -101,11 +108,12 @@ impl Problem {
     }
 
     fn respond(self, errors: Value) -> Response {
-        let busy = self.status == StatusCode::TOO_MANY_REQUESTS;
+        let busy = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let mut response = (self.status, Json(json!({"errors": [errors]}))).into_response();
         if busy {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
-            response.headers_mut().insert(RATE_LIMIT_RESET, HeaderValue::from_static(RETRY_AFTER_S));
+            let wait_s = HeaderValue::from(self.retry_after_s.unwrap_or(RETRY_AFTER_S));
+            response.headers_mut().insert(RETRY_AFTER, wait_s.clone());
+            response.headers_mut().insert(RATE_LIMIT_RESET, wait_s);
         }
         response.extensions_mut().insert(self);
         response
@@ -220,7 +228,11 @@ impl From<DefinitionError> for Problem {
         let detail = format!("{}; {}", error.message, error.hint);
         let meta =
             error.search.as_ref().map(|search| json!({"offset": search.offset, "length": search.length}));
-        Problem { detail, pointer: Some(error.pointer.clone()), meta, status: status_of(error.kind()) }
+        Problem {
+            pointer: Some(error.pointer.clone()),
+            meta,
+            ..Problem::new(status_of(error.kind()), detail)
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 #![allow(unused_qualifications, reason = "utoipa's macro writes the paths of parameter types")]
 
 mod analytics;
+mod audit;
 mod events;
 mod keys;
 mod parts;
+mod people;
 mod prodlytics;
 mod profiles;
 mod queries;
@@ -19,7 +21,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Uri, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::IntoResponse;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tower::ServiceBuilder;
@@ -30,6 +32,7 @@ use tower_http::decompression::{DecompressionBody, RequestDecompressionLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::auth;
 use crate::problem::{self, Problem};
 use crate::services::Services;
 use crate::web;
@@ -40,6 +43,7 @@ pub(crate) const BASE: &str = "/api/v2/product-analytics";
 pub(crate) fn app(services: Services) -> Router {
     let counters = services.counters.clone();
     let (router, document) = described();
+    let watch = from_fn_with_state(services.clone(), auth::watch);
     let panicked = move |panic: Box<dyn std::any::Any + Send>| {
         counters.panics.fetch_add(1, Ordering::Relaxed);
         Problem::internal(problem::panic_text(&*panic)).into_response()
@@ -49,6 +53,7 @@ pub(crate) fn app(services: Services) -> Router {
             "/api/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(document.clone()))),
         )
+        .layer(watch)
         .fallback(web::fallback)
         .with_state(services)
         .layer(ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(MapRequestLayer::new(
@@ -78,7 +83,9 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(profiles::routes())
         .merge(queries::routes())
         .merge(keys::routes())
-        .merge(session::routes());
+        .merge(session::routes())
+        .merge(people::routes())
+        .merge(audit::routes());
     // The Datadog-compatible queries.
     let compatible = analytics::routes().layer(map_response(problem::as_strings));
     let intake = rum::routes().layer(

@@ -12,6 +12,7 @@ use whodid_intake::Enricher;
 use whodid_model::{Clock, Instant};
 use whodid_store::{Store, StoreOptions};
 
+use crate::auth::Rates;
 use crate::auth::login_codes::LoginCodes;
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
@@ -28,6 +29,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) data: PathBuf,
+    pub(crate) rates: Rates,
     pub(crate) started_at: Instant,
     pub(crate) login_codes: LoginCodes,
     pub(crate) counters: Arc<Counters>,
@@ -61,6 +63,7 @@ impl Services {
             trusted_proxies: config.trusted_proxies.clone(),
             data: config.data.clone(),
             login_codes: LoginCodes::default(),
+            rates: Rates::default(),
             counters: Arc::default(),
             arrived: TaskTracker::new(),
         })))

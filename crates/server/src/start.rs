@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use whodid_insights::InsightError;
-use whodid_insights::catalogue::{PageRequest, Scope};
+use whodid_insights::catalogue::{NewKey, PageRequest, Scope};
 use whodid_model::Clock;
 use whodid_store::StoreError;
 
@@ -110,14 +110,10 @@ pub(crate) async fn make_first_keys(services: &Services, config: &Config) -> Res
         ("First admin key", Scope::Admin, &config.bootstrap_app_key),
     ];
     for (name, scope, given) in firsts {
-        match given {
-            Some(secret) => {
-                catalogue.create_key_with_secret(name, scope, None, secret).await?;
-            }
-            None => {
-                let (_, secret) = catalogue.create_key(name, scope, None).await?;
-                eprintln!("Made a key that may {scope}; it is shown only this once: {secret}");
-            }
+        let new = NewKey { secret: given.clone(), ..NewKey::new(name, scope) };
+        let (_, secret) = catalogue.create_key(new).await?;
+        if given.is_none() {
+            eprintln!("Made a key that may {scope}; it is shown only this once: {secret}");
         }
     }
     Ok(())

@@ -79,6 +79,14 @@ pub struct Key {
     pub revoked_at: Option<Instant>,
     /// The first instant at which it no longer opens anything.
     pub expires_at: Option<Instant>,
+    /// The only application whose events it takes.
+    pub application_id: Option<String>,
+    /// The only origins (`https://shop.example`) that may use it; empty: any.
+    pub origins: Vec<String>,
+    /// Absent: as many as a key has by default.
+    pub requests_per_minute: Option<u32>,
+    /// The key that it takes over from.
+    pub rotated_from: Option<String>,
 }
 
 impl Key {
@@ -87,61 +95,119 @@ impl Key {
     }
 }
 
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    pub name: String,
+    pub scope: Scope,
+    /// 1 ..= [`limits::SECRET_BYTES`] visible ASCII characters; absent: the scope's prefix and 32 random hexadecimal
+    /// digits.
+    pub secret: Option<String>,
+    pub expires_at: Option<Instant>,
+    pub application_id: Option<String>,
+    pub origins: Vec<String>,
+    pub requests_per_minute: Option<u32>,
+}
+
+impl NewKey {
+    pub fn new(name: &str, scope: Scope) -> NewKey {
+        NewKey {
+            name: name.to_string(),
+            scope,
+            secret: None,
+            expires_at: None,
+            application_id: None,
+            origins: Vec::new(),
+            requests_per_minute: None,
+        }
+    }
+}
+
 impl Catalogue {
-    /// Makes a key and its secret: the scope's prefix and 32 random hexadecimal digits.
-    pub async fn create_key(
-        &self,
-        name: &str,
-        scope: Scope,
-        expires_at: Option<Instant>,
-    ) -> Result<(Key, String), InsightError> {
-        let secret = format!("{}{}", scope.secret_prefix(), Uuid::new_v4().simple());
-        let key = self.create_key_with_secret(name, scope, expires_at, &secret).await?;
-        Ok((key, secret))
+    /// Makes a key; answers it with its secret. `Conflict` if a key, revoked or not, has that secret.
+    pub async fn create_key(&self, new: NewKey) -> Result<(Key, String), InsightError> {
+        let mut transaction = self.begin().await?;
+        let made = self.insert_key(&mut transaction, new, None).await?;
+        transaction.commit().await?;
+        Ok(made)
     }
 
-    /// Makes a key of a given secret (1 ..= [`limits::SECRET_BYTES`] visible ASCII characters). `Conflict` if a key,
-    /// revoked or not, has that secret.
-    pub async fn create_key_with_secret(
-        &self,
-        name: &str,
-        scope: Scope,
-        expires_at: Option<Instant>,
-        secret: &str,
-    ) -> Result<Key, InsightError> {
-        let visible = secret.bytes().all(|byte| byte.is_ascii_graphic());
-        if secret.is_empty() || secret.len() > limits::SECRET_BYTES || !visible {
-            return Err(invalid(
-                Some("/secret"),
-                "the secret can't be sent in a header",
-                format!("write 1 to {} visible ASCII characters, without blanks", limits::SECRET_BYTES),
-            ));
+    /// Makes a key that may do what this one may. The old one goes on for `overlap`, so that whoever holds it has time
+    /// to change over. `Conflict` if it opens nothing any more.
+    pub async fn rotate_key(&self, id: &str, overlap: Span) -> Result<(Key, String), InsightError> {
+        let mut transaction = self.begin().await?;
+        let old = key(&mut transaction, id).await?;
+        let now = self.now();
+        if !old.is_live(now) {
+            return Err(InsightError::Conflict {
+                message: format!("`{}` is revoked or expired; make a new key", old.name),
+                users: Vec::new(),
+            });
         }
+        let until = old.expires_at.unwrap_or(Instant::MAX).min(now.plus(overlap));
+        let new = NewKey {
+            name: old.name,
+            scope: old.scope,
+            secret: None,
+            expires_at: old.expires_at,
+            application_id: old.application_id,
+            origins: old.origins,
+            requests_per_minute: old.requests_per_minute,
+        };
+        let made = self.insert_key(&mut transaction, new, Some(id.to_string())).await?;
+        sqlx::query("UPDATE keys SET expires_at = $2 WHERE id = $1")
+            .bind(id)
+            .bind(until.0)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(made)
+    }
+
+    async fn insert_key(
+        &self,
+        connection: &mut Connection,
+        new: NewKey,
+        rotated_from: Option<String>,
+    ) -> Result<(Key, String), InsightError> {
+        let random = || format!("{}{}", new.scope.secret_prefix(), Uuid::new_v4().simple());
+        let secret = new.secret.clone().unwrap_or_else(random);
+        check_new(&new, &secret)?;
         let key = Key {
             id: self.new_id(),
-            name: clean_name(name)?,
-            scope,
-            prefix: prefix(secret),
+            name: clean_name(&new.name)?,
+            scope: new.scope,
+            prefix: prefix(&secret),
             created_at: self.now(),
             last_used_at: None,
             revoked_at: None,
-            expires_at,
+            expires_at: new.expires_at,
+            application_id: new.application_id,
+            origins: new.origins,
+            requests_per_minute: new.requests_per_minute,
+            rotated_from,
         };
+        let origins = serde_json::to_string(&key.origins).unwrap_or_default();
         let inserted = sqlx::query(
-            "INSERT INTO keys (id, name, scope, prefix, secret_hash, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO keys (id, name, scope, prefix, secret_hash, created_at, expires_at, application_id, origins,
+                 requests_per_minute, rotated_from)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(&key.id)
         .bind(&key.name)
         .bind(key.scope.name())
         .bind(&key.prefix)
-        .bind(hash(secret))
+        .bind(hash(&secret))
         .bind(key.created_at.0)
         .bind(key.expires_at.map(|at| at.0))
-        .execute(&self.pool)
+        .bind(&key.application_id)
+        .bind(origins)
+        .bind(key.requests_per_minute.map(i64::from))
+        .bind(&key.rotated_from)
+        .execute(connection)
         .await;
         match inserted {
-            Ok(_) => Ok(key),
+            Ok(_) => Ok((key, secret)),
             Err(error) if is_duplicate(&error) => Err(InsightError::Conflict {
                 message: "a key with this secret exists already, live or revoked; choose another".to_string(),
                 users: Vec::new(),
@@ -215,6 +281,46 @@ async fn key(connection: &mut Connection, id: &str) -> Result<Key, InsightError>
     found.await?.ok_or_else(|| InsightError::NotFound { what: "key", id: id.to_string() })
 }
 
+fn check_new(new: &NewKey, secret: &str) -> Result<(), InsightError> {
+    let visible = secret.bytes().all(|byte| byte.is_ascii_graphic());
+    if secret.is_empty() || secret.len() > limits::SECRET_BYTES || !visible {
+        return Err(invalid(
+            Some("/secret"),
+            "the secret can't be sent in a header",
+            format!("write 1 to {} visible ASCII characters, without blanks", limits::SECRET_BYTES),
+        ));
+    }
+    if new.origins.len() > limits::KEY_ORIGINS {
+        let message = format!("a key takes at most {} origins", limits::KEY_ORIGINS);
+        return Err(invalid(Some("/origins"), message, "make another key for the others"));
+    }
+    if let Some(at) = new.origins.iter().position(|origin| !is_origin(origin)) {
+        return Err(invalid(
+            Some(&format!("/origins/{at}")),
+            format!("`{}` is not an origin", new.origins[at]),
+            "write scheme, host and port as a browser does, such as https://shop.example",
+        ));
+    }
+    if new.requests_per_minute == Some(0) {
+        return Err(invalid(
+            Some("/requests_per_minute"),
+            "a key that may send nothing is of no use",
+            "write a number of at least 1, or revoke the key",
+        ));
+    }
+    Ok(())
+}
+
+/// `scheme://host` or `scheme://host:port`, without a path.
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        !scheme.is_empty()
+            && !host.is_empty()
+            && text.len() <= limits::PATH_BYTES
+            && !host.contains(['/', '?', '#', '@', ' ', '*'])
+    })
+}
+
 /// The part of a secret that may be shown, and by which candidates are looked up.
 fn prefix(secret: &str) -> String {
     let shown = (secret.chars().count() / 3).min(PREFIX_CHARS);
@@ -240,6 +346,17 @@ impl<'r> sqlx::FromRow<'r, Row> for Key {
             last_used_at: instant("last_used_at")?,
             revoked_at: instant("revoked_at")?,
             expires_at: instant("expires_at")?,
+            application_id: row.try_get("application_id")?,
+            origins: match row.try_get::<Option<String>, _>("origins")? {
+                None => Vec::new(),
+                Some(json) => {
+                    serde_json::from_str(&json).map_err(|error| sqlx::Error::Decode(error.into()))?
+                }
+            },
+            requests_per_minute: row
+                .try_get::<Option<i64>, _>("requests_per_minute")?
+                .map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+            rotated_from: row.try_get("rotated_from")?,
         })
     }
 }

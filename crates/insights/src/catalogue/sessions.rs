@@ -16,6 +16,8 @@ const SESSION_LASTS: Span = Span::from_days(14);
 pub enum Holder {
     /// Whoever holds this key; the session may what the key may, as long as it is live.
     Key(String),
+    /// This person; the session may what their role may.
+    Person(String),
     /// Whoever can read what the server printed.
     Link,
 }
@@ -37,6 +39,7 @@ impl Catalogue {
         let now = self.now();
         let (kind, id) = match holder {
             Holder::Key(id) => ("key", id.as_str()),
+            Holder::Person(id) => ("person", id.as_str()),
             Holder::Link => ("link", ""),
         };
         sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.0).execute(&self.pool).await?;
@@ -74,6 +77,12 @@ impl Catalogue {
                 scope: key.scope,
                 expires_at: key.expires_at.map_or(expires_at, |ends| ends.min(expires_at)),
             })),
+            "person" => Ok(self.find_person(&id).await?.map(|person| Session {
+                holder: Holder::Person(id),
+                name: person.name,
+                scope: person.role.scope(),
+                expires_at,
+            })),
             "link" => Ok(Some(Session {
                 holder: Holder::Link,
                 name: "One-time link".to_string(),
@@ -101,6 +110,7 @@ impl Catalogue {
 fn kind_of(holder: &Holder) -> &'static str {
     match holder {
         Holder::Key(_) => "key",
+        Holder::Person(_) => "person",
         Holder::Link => "link",
     }
 }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod model;
+mod people;
 mod segments;
 mod sessions;
 

@@ -101,6 +101,11 @@ impl Client {
         self.json(Method::POST, path, Some(body)).await
     }
 
+    pub(super) async fn patch(&self, path: &str, kind: &str, attributes: Value) -> Result<Value, CliError> {
+        let body = serde_json::json!({"data": {"type": kind, "attributes": attributes}});
+        self.json(Method::PATCH, path, Some(body)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<Value, CliError> {
         self.json(Method::DELETE, path, None).await
     }

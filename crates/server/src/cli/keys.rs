@@ -25,6 +25,25 @@ enum KeysCommand {
         /// What it may do
         #[arg(long, value_enum)]
         scope: KeyScope,
+        /// The only application whose events it takes
+        #[arg(long, value_name = "ID")]
+        application: Option<String>,
+        /// The only origins whose pages may use it, such as https://shop.example
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
+        /// The first instant at which it opens nothing any more
+        #[arg(long, value_name = "INSTANT")]
+        expires_at: Option<String>,
+        /// How many requests a minute it may make
+        #[arg(long, value_name = "N")]
+        requests_per_minute: Option<u32>,
+    },
+    /// Make a key that takes over from another, which goes on for a while; its secret is shown only this once
+    Rotate {
+        id: String,
+        /// How long the old one goes on
+        #[arg(long, default_value = "24h", value_name = "DURATION")]
+        overlap: String,
     },
     /// Make a key useless for good
     Revoke { id: String },
@@ -52,16 +71,28 @@ pub(super) async fn run(arguments: KeysArguments) -> Done {
 async fn act(client: &Client, command: KeysCommand) -> Done {
     match command {
         KeysCommand::List => list(client).await,
-        KeysCommand::Create { name, scope } => {
+        KeysCommand::Create { name, scope, application, origins, expires_at, requests_per_minute } => {
             let scope = scope.to_possible_value().map_or(String::new(), |value| value.get_name().to_string());
-            let made = client.post("/keys", "key", json!({"name": name, "scope": scope})).await?;
-            println!("{}", made["data"]["attributes"]["secret"].as_str().unwrap_or_default());
+            let attributes = json!({
+                "name": name, "scope": scope, "application_id": application, "origins": origins,
+                "expires_at": expires_at, "requests_per_minute": requests_per_minute,
+            });
+            show_secret(&client.post("/keys", "key", attributes).await?);
+            Ok(())
+        }
+        KeysCommand::Rotate { id, overlap } => {
+            let path = format!("/keys/{}/rotate", super::client::escape(&id));
+            show_secret(&client.post(&path, "key_rotation", json!({"overlap": overlap})).await?);
             Ok(())
         }
         KeysCommand::Revoke { id } => {
             client.delete(&format!("/keys/{}", super::client::escape(&id))).await.map(|_| ())
         }
     }
+}
+
+fn show_secret(made: &Value) {
+    println!("{}", made["data"]["attributes"]["secret"].as_str().unwrap_or_default());
 }
 
 async fn list(client: &Client) -> Result<(), CliError> {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use whodid_insights::catalogue::{Key, PageRequest, Scope};
-use whodid_model::Instant;
+use whodid_insights::catalogue::{Key, NewKey, PageRequest, Scope};
+use whodid_model::{Instant, Span};
 
 use crate::auth::MayAdmin;
 use crate::envelope::{
@@ -22,12 +22,12 @@ const TYPE: &str = "key";
 const PAGE_DEFAULT: usize = 100;
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke)).routes(routes!(rotate))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+struct NewKeyAttributes {
     name: String,
     #[schema(value_type = String, example = "ingest")]
     scope: Scope,
@@ -35,6 +35,26 @@ struct NewKey {
     secret: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Instant>,
+    /// The only application whose events it takes; for keys that may ingest.
+    application_id: Option<String>,
+    /// The only origins whose pages may use it, such as `https://shop.example`; empty: any.
+    #[serde(default)]
+    origins: Vec<String>,
+    /// Absent: the limit that keys have by default.
+    requests_per_minute: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RotationAttributes {
+    /// How long the old key goes on, such as `24h`.
+    #[serde(default = "day")]
+    #[schema(value_type = String, example = "24h")]
+    overlap: Span,
+}
+
+fn day() -> Span {
+    Span::from_days(1)
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,6 +72,11 @@ struct KeyAttributes {
     revoked_at: Option<Instant>,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Instant>,
+    application_id: Option<String>,
+    origins: Vec<String>,
+    requests_per_minute: Option<u32>,
+    /// The key that it took over from.
+    rotated_from: Option<String>,
     /// Only in the answer that makes the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
@@ -66,6 +91,10 @@ fn resource(key: Key, secret: Option<String>) -> Resource<KeyAttributes> {
         last_used_at: key.last_used_at,
         revoked_at: key.revoked_at,
         expires_at: key.expires_at,
+        application_id: key.application_id,
+        origins: key.origins,
+        requests_per_minute: key.requests_per_minute,
+        rotated_from: key.rotated_from,
         secret,
     };
     Resource { id: key.id, kind: TYPE, attributes }
@@ -85,22 +114,42 @@ async fn list(
 }
 
 /// Makes a key.
-#[utoipa::path(post, path = "/keys", tag = "Keys", request_body = Envelope<NewKey>, responses((status = 201, body = One<KeyAttributes>)))]
+#[utoipa::path(post, path = "/keys", tag = "Keys", request_body = Envelope<NewKeyAttributes>, responses((status = 201, body = One<KeyAttributes>)))]
 async fn create(
     _: MayAdmin,
     State(services): State<Services>,
-    JsonBody(body): JsonBody<Envelope<NewKey>>,
+    JsonBody(body): JsonBody<Envelope<NewKeyAttributes>>,
 ) -> Result<(StatusCode, Json<One<KeyAttributes>>), Problem> {
-    let new = body.attributes(TYPE)?;
-    let catalogue = services.catalogue();
-    let made = match new.secret {
-        None => catalogue.create_key(&new.name, new.scope, new.expires_at).await,
-        Some(secret) => {
-            let key = catalogue.create_key_with_secret(&new.name, new.scope, new.expires_at, &secret).await;
-            key.map(|key| (key, secret))
-        }
+    let attributes = body.attributes(TYPE)?;
+    let new = NewKey {
+        name: attributes.name,
+        scope: attributes.scope,
+        secret: attributes.secret,
+        expires_at: attributes.expires_at,
+        application_id: attributes.application_id,
+        origins: attributes.origins,
+        requests_per_minute: attributes.requests_per_minute,
     };
-    let (key, secret) = made.map_err(|error| Problem::from(error).within(ATTRIBUTES))?;
+    let made = services.catalogue().create_key(new).await;
+    made_key(made.map_err(|error| Problem::from(error).within(ATTRIBUTES))?)
+}
+
+/// Makes a key that may do what this one may; the old one goes on for a while.
+#[utoipa::path(
+    post, path = "/keys/{id}/rotate", tag = "Keys", params(("id" = String, Path)),
+    request_body = Envelope<RotationAttributes>, responses((status = 201, body = One<KeyAttributes>))
+)]
+async fn rotate(
+    _: MayAdmin,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<Envelope<RotationAttributes>>,
+) -> Result<(StatusCode, Json<One<KeyAttributes>>), Problem> {
+    let RotationAttributes { overlap } = body.attributes("key_rotation")?;
+    made_key(services.catalogue().rotate_key(&id, overlap).await?)
+}
+
+fn made_key((key, secret): (Key, String)) -> Result<(StatusCode, Json<One<KeyAttributes>>), Problem> {
     let key = resource(key, Some(secret));
     Ok((StatusCode::CREATED, Json(one(key.id, TYPE, key.attributes))))
 }

@@ -35,7 +35,7 @@ async fn take_server_event(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = read_body(body, limits::SERVER_EVENT_BYTES).await?;
     let finish = services.arrived.clone().spawn(async move {
-        may_ingest(services.catalogue(), None, &headers).await?;
+        let sender = may_ingest(&services, None, &headers).await?;
         let received_at = services.clock.now();
         let client_ip = peer.map(|peer| services.trusted_proxies.client(peer, &headers));
         let enricher = services.enricher.clone();
@@ -43,8 +43,9 @@ async fn take_server_event(
             let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
             server_event::decode(&body, &Context { received_at, client_ip, user_agent }, &enricher)
         };
-        let event = tokio::task::spawn_blocking(decode).await??;
-        let appended = services.store.append(vec![event]).await?;
+        let events = vec![tokio::task::spawn_blocking(decode).await??];
+        sender.may_send(&events)?;
+        let appended = services.store.append(events).await?;
         Counters::add(&services.counters.accepted, appended.accepted);
         Counters::add(&services.counters.duplicates, appended.duplicates);
         Ok::<(), Problem>(())

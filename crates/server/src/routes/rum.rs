@@ -116,7 +116,7 @@ async fn take_rum(
     // From here on the batch is ours, whether or not its sender waits for the answer: a page that is being closed
     // does not.
     let finish = services.arrived.clone().spawn(async move {
-        may_ingest(services.catalogue(), parameters.api_key.as_deref(), &headers).await?;
+        let sender = may_ingest(&services, parameters.api_key.as_deref(), &headers).await?;
         let deflate = parameters.encoding.as_deref() == Some("deflate");
         let received_at = services.clock.now();
         let client_ip = peer.map(|peer| services.trusted_proxies.client(peer, &headers));
@@ -126,6 +126,7 @@ async fn take_rum(
             rum::decode(&body, deflate, &Context { received_at, client_ip, user_agent }, &enricher)
         };
         let Decoded { events, report } = tokio::task::spawn_blocking(decode).await??;
+        sender.may_send(&events)?;
         let taken = Taken::new(report, services.store.append(events).await?);
         taken.count(&services.counters);
         Ok::<Taken, Problem>(taken)

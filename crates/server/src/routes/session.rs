@@ -1,4 +1,4 @@
-//! Logging in, for browsers: a key or a one-time code becomes a cookie.
+//! Logging in, for browsers: a key, a one-time code or a password becomes a cookie.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::catalogue::{Holder, Scope, Session, csrf_token};
-use whodid_model::Instant;
+use whodid_model::{Instant, limits};
 
 use crate::auth::{require_csrf, session};
 use crate::envelope::{ATTRIBUTES, Answer, Envelope, JsonBody, One, one};
@@ -25,13 +25,16 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 }
 
 /// One way to show who one is.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
     /// The secret of a key that may read, write or do everything.
     key: Option<String>,
     /// The code of a link that the server printed.
     code: Option<String>,
+    /// A person's address, with `password`.
+    email: Option<String>,
+    password: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -103,8 +106,15 @@ async fn holder(services: &Services, login: Login) -> Result<Holder, Problem> {
     let refused = |detail: &str, member: &str| {
         Problem::new(StatusCode::FORBIDDEN, detail).at(format!("{ATTRIBUTES}/{member}"))
     };
-    match (login.key, login.code) {
-        (Some(secret), None) => match services.catalogue().find_key(&secret).await? {
+    match (login.key, login.code, login.email.zip(login.password)) {
+        (None, None, Some((email, password))) => {
+            services.rates.take(&format!("login {}", email.to_lowercase()), limits::LOGINS_PER_MINUTE)?;
+            let person = services.catalogue().log_in(&email, &password).await?;
+            let person =
+                person.ok_or_else(|| refused("nobody has this address and this password", "password"));
+            Ok(Holder::Person(person?.id))
+        }
+        (Some(secret), None, None) => match services.catalogue().find_key(&secret).await? {
             None => Err(refused("the key is unknown, revoked or expired", "key")),
             Some(key) if key.scope.allows(Scope::Read) => Ok(Holder::Key(key.id)),
             Some(key) => {
@@ -113,11 +123,11 @@ async fn holder(services: &Services, login: Login) -> Result<Holder, Problem> {
                 Err(refused(&detail, "key"))
             }
         },
-        (None, Some(code)) => match services.login_codes.take(&code, services.clock.now()) {
+        (None, Some(code), None) => match services.login_codes.take(&code, services.clock.now()) {
             true => Ok(Holder::Link),
             false => Err(refused("the code is unknown, used or too old; start from a new link", "code")),
         },
-        _ => Err(Problem::invalid("write either `key` or `code`").at(ATTRIBUTES)),
+        _ => Err(Problem::invalid("write either `key`, or `code`, or `email` and `password`").at(ATTRIBUTES)),
     }
 }
 

@@ -75,3 +75,52 @@ async fn errors_have_the_shape_of_their_family() {
         assert_eq!(answer(server.bare_request(Method::GET, probe)).await.0, 200);
     }
 }
+
+#[tokio::test]
+async fn a_public_key_takes_one_applications_events_from_its_own_pages() {
+    let server = TestServer::start().await;
+    let key = json!({
+        "name": "shop", "scope": "ingest", "application_id": "6a0c3f52-3c1e-4f7e-9d63-2f1c7a0b9d11",
+        "origins": ["https://shop.example"],
+    });
+    let (_, made) = server.post("/keys", "key", key).await;
+    let secret = made["data"]["attributes"]["secret"].as_str().unwrap().to_string();
+    let send = |origin: Option<&'static str>, event: serde_json::Value| {
+        let request = server.bare_request(Method::POST, &format!("/api/v2/rum?dd-api-key={secret}"));
+        let request = match origin {
+            Some(origin) => request.header("Origin", origin),
+            None => request,
+        };
+        async move { answer(request.body(event.to_string())).await.0 }
+    };
+    let own = crate::server::view("ada", "s1", "/cart", 5);
+    let mut other = own.clone();
+    other["application"]["id"] = json!("another");
+    assert_eq!(send(Some("https://shop.example"), own.clone()).await, 202);
+    assert_eq!(send(Some("https://evil.example"), own.clone()).await, 403);
+    assert_eq!(send(None, own.clone()).await, 403);
+    assert_eq!(send(Some("https://shop.example"), other).await, 403);
+    let import = server.bare_request(Method::POST, &format!("{BASE}/events/import")).bearer_auth(&secret);
+    assert_eq!(answer(import.header("Origin", "https://shop.example").body("{}")).await.0, 403);
+}
+
+#[tokio::test]
+async fn people_are_kept_without_their_passwords() {
+    let server = TestServer::start().await;
+    let ada = json!({"email": "ada@example.com", "name": "Ada", "role": "editor", "password": "long enough, surely"});
+    let (status, made) = server.post("/people", "person", ada.clone()).await;
+    assert_eq!(status, 201, "{made}");
+    assert!(!made.to_string().contains("long enough"));
+    assert_eq!(server.post("/people", "person", ada).await.0, 409);
+    let path = format!("/people/{}", made["data"]["id"].as_str().unwrap());
+    let (_, changed) = server.send(Method::PATCH, &path, "person", json!({"role": "viewer"})).await;
+    assert_eq!(changed["data"]["attributes"]["role"], "viewer");
+    let weak = json!({"email": "bea@example.com", "name": "Bea", "role": "viewer", "password": "short"});
+    let (status, refused) = server.post("/people", "person", weak).await;
+    assert_eq!(
+        (status, &refused["errors"][0]["source"]["pointer"]),
+        (400, &json!("/data/attributes/password"))
+    );
+    assert_eq!(server.send(Method::DELETE, &path, "person", json!({})).await.0, 204);
+    assert_eq!(server.get(&path).await.0, 404);
+}

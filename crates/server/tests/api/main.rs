@@ -6,6 +6,7 @@ mod access;
 mod command_line;
 mod description;
 mod intake;
+mod matrix;
 mod nasty;
 mod questions;
 mod segments;

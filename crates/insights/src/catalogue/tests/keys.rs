@@ -1,18 +1,19 @@
-use super::super::Scope;
+use super::super::{Key, NewKey, Scope};
 use super::*;
 
 #[tokio::test]
 async fn a_secret_opens_until_it_is_revoked_or_expires() {
     let mut bench = Bench::new().await;
     let start = bench.clock.now();
-    let (key, secret) = bench.catalogue.create_key(" CI ", Scope::Ingest, None).await.unwrap();
+    let (key, secret) = bench.catalogue.create_key(NewKey::new(" CI ", Scope::Ingest)).await.unwrap();
     assert_eq!((key.name.as_str(), key.scope, key.created_at), ("CI", Scope::Ingest, start));
     let (prefix, digits) = secret.split_at(4);
     assert_eq!(prefix, "wdi_");
     assert!(digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{secret}");
     assert_eq!(key.prefix, secret[..8]);
     let deadline = start.plus(Span::from_days(1));
-    let (_, brief) = bench.catalogue.create_key("Brief", Scope::Admin, Some(deadline)).await.unwrap();
+    let brief = NewKey { expires_at: Some(deadline), ..NewKey::new("Brief", Scope::Admin) };
+    let (_, brief) = bench.catalogue.create_key(brief).await.unwrap();
 
     bench.restart().await;
     let opens = async |secret: &str| bench.catalogue.find_key(secret).await.unwrap().map(|key| key.name);
@@ -38,7 +39,7 @@ async fn a_secret_opens_until_it_is_revoked_or_expires() {
 #[tokio::test]
 async fn secrets_are_nowhere_on_disk() {
     let bench = Bench::new().await;
-    let (_, secret) = bench.catalogue.create_key("Hidden", Scope::Read, None).await.unwrap();
+    let (_, secret) = bench.catalogue.create_key(NewKey::new("Hidden", Scope::Read)).await.unwrap();
     bench.catalogue.find_key(&secret).await.unwrap();
     let mut bytes = Vec::new();
     for file in std::fs::read_dir(bench.folder.path()).unwrap() {
@@ -53,7 +54,8 @@ async fn secrets_are_nowhere_on_disk() {
 async fn fixed_secrets_can_be_given_once() {
     let bench = Bench::new().await;
     let give = async |secret: &str| {
-        bench.catalogue.create_key_with_secret("Demo", Scope::Write, None, secret).await.map(|key| key.prefix)
+        let new = NewKey { secret: Some(secret.to_string()), ..NewKey::new("Demo", Scope::Write) };
+        bench.catalogue.create_key(new).await.map(|(key, _)| key.prefix)
     };
     assert_eq!(give("demo-key").await.unwrap(), "de");
     assert_eq!(give("demo-app-key").await.unwrap(), "demo");
@@ -68,7 +70,7 @@ async fn fixed_secrets_can_be_given_once() {
 #[tokio::test]
 async fn use_is_noted_once_a_minute() {
     let bench = Bench::new().await;
-    let (key, secret) = bench.catalogue.create_key("Busy", Scope::Read, None).await.unwrap();
+    let (key, secret) = bench.catalogue.create_key(NewKey::new("Busy", Scope::Read)).await.unwrap();
     assert_eq!(key.last_used_at, None);
     let start = bench.clock.now();
     for (wait_seconds, noted_seconds) in [(0, 0), (59, 0), (1, 60), (30, 60), (40, 130)] {
@@ -91,4 +93,40 @@ fn scopes_allow_what_they_say() {
     check(Scope::Read, &[Scope::Read]);
     check(Scope::Write, &[Scope::Read, Scope::Write]);
     check(Scope::Admin, &Scope::ALL);
+}
+
+#[tokio::test]
+async fn a_rotated_key_goes_on_for_the_overlap() {
+    let bench = Bench::new().await;
+    let new = NewKey {
+        application_id: Some("shop".to_string()),
+        origins: vec!["https://shop.example".to_string()],
+        requests_per_minute: Some(60),
+        ..NewKey::new("Shop", Scope::Ingest)
+    };
+    let (old, old_secret) = bench.catalogue.create_key(new).await.unwrap();
+    let (made, secret) = bench.catalogue.rotate_key(&old.id, Span::from_days(7)).await.unwrap();
+    assert_eq!(made.rotated_from.as_ref(), Some(&old.id));
+    let same = |key: &Key| (key.name.clone(), key.scope, key.application_id.clone(), key.origins.clone());
+    assert_eq!(same(&made), same(&old));
+    let opens = async |secret: &str| bench.catalogue.find_key(secret).await.unwrap().is_some();
+    assert!(opens(&old_secret).await && opens(&secret).await);
+    bench.clock.advance(Span::from_days(7));
+    assert!(!opens(&old_secret).await && opens(&secret).await);
+    assert_eq!(refused(bench.catalogue.rotate_key(&old.id, Span(0)).await).0, FaultKind::Conflict);
+}
+
+#[tokio::test]
+async fn origins_are_what_browsers_send() {
+    let bench = Bench::new().await;
+    let create = async |origin: &str| {
+        let origins = vec![origin.to_string()];
+        bench.catalogue.create_key(NewKey { origins, ..NewKey::new("K", Scope::Ingest) }).await
+    };
+    for good in ["https://shop.example", "http://localhost:3000", "https://[::1]:8443"] {
+        assert!(create(good).await.is_ok(), "{good}");
+    }
+    for bad in ["shop.example", "https://", "https://shop.example/", "https://*.example", "://x", ""] {
+        assert_eq!(refused(create(bad).await).0, FaultKind::Invalid, "{bad}");
+    }
 }

@@ -1,10 +1,10 @@
-use super::super::{Holder, Scope};
+use super::super::{Holder, NewKey, Scope};
 use super::*;
 
 #[tokio::test]
 async fn a_session_lasts_as_long_as_its_key_and_no_longer_than_two_weeks() {
     let mut bench = Bench::new().await;
-    let (key, _) = bench.catalogue.create_key("Ada", Scope::Write, None).await.unwrap();
+    let (key, _) = bench.catalogue.create_key(NewKey::new("Ada", Scope::Write)).await.unwrap();
     let (session, token) = bench.catalogue.open_session(&Holder::Key(key.id.clone())).await.unwrap();
     assert_eq!((session.name.as_str(), session.scope), ("Ada", Scope::Write));
     let (link, link_token) = bench.catalogue.open_session(&Holder::Link).await.unwrap();
