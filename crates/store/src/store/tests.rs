@@ -11,6 +11,7 @@ use crate::model_of_store::{any_event, model, shown};
 use crate::table::TablePlace;
 
 mod crash;
+mod faults;
 mod samples;
 
 /// Flushes only when asked to.

@@ -29,10 +29,10 @@ fn hasty() -> StoreOptions {
 }
 
 /// Pseudo-random numbers (xorshift).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -42,7 +42,7 @@ impl Random {
 
 /// The events `from..to` of a sender in a version; one of three is a view.
 #[derive(Clone, Copy, Debug)]
-struct Batch {
+pub(super) struct Batch {
     round: u64,
     sender: u64,
     from: u64,
@@ -112,51 +112,67 @@ async fn send(store: Store, round: u64, sender: u64) {
             revision: 1 + random.below(5),
             ..fresh
         };
+        // What failed is sent again as it was, as clients do.
         say(&fresh.line("try"));
-        match store.append(fresh.events().chain(again.events()).collect()).await {
-            Ok(_) => say(&(fresh.line("ack") + &again.line("ack"))),
-            Err(error) => say(&format!("failed {error}\n")),
+        while let Err(error) = store.append(fresh.events().chain(again.events()).collect()).await {
+            say(&format!("failed {error}\n"));
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        say(&(fresh.line("ack") + &again.line("ack")));
     }
 }
 
-/// Starts a sender and kills it after `life`, if it has not ended by itself. Answers the lines that it wrote in full.
-fn kill_after(life: Duration, folder: &Path, round: u64) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::tests::crash::sender_process", "--nocapture"])
-        .env(FOLDER, folder)
-        .env(ROUND, round.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = child.stderr.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        stderr.read_to_string(&mut text).unwrap();
-        text
-    });
-    let until = std::time::Instant::now() + life;
-    while std::time::Instant::now() < until && child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(1));
+/// A process that is going to send.
+pub(super) struct Sender(Command);
+
+impl Sender {
+    pub(super) fn new(folder: &Path, round: u64) -> Sender {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "store::tests::crash::sender_process", "--nocapture"])
+            .env(FOLDER, folder)
+            .env(ROUND, round.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        Sender(command)
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let text = reader.join().unwrap();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(str::to_string).collect()
+
+    pub(super) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Sender {
+        self.0.env(name, value);
+        self
+    }
+
+    /// Starts it and kills it after `life`, if it has not ended by itself. Answers the lines that it wrote in full.
+    pub(super) fn kill_after(mut self, life: Duration) -> Vec<String> {
+        let mut child = self.0.spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let until = std::time::Instant::now() + life;
+        while std::time::Instant::now() < until && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let text = reader.join().unwrap();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(str::to_string).collect()
+    }
 }
 
 /// What senders were promised, and what they tried.
 #[derive(Default)]
-struct Promised {
+pub(super) struct Promised {
     tried: Vec<Batch>,
     /// The highest acknowledged version of every event.
-    versions: BTreeMap<String, (Batch, u64)>,
+    pub(super) versions: BTreeMap<String, (Batch, u64)>,
 }
 
 impl Promised {
-    fn note(&mut self, lines: &[String]) {
+    pub(super) fn note(&mut self, lines: &[String]) {
         for line in lines.iter().filter(|line| *line != "open") {
             match Batch::of_line(line) {
                 (word, batch) if word == "try" => self.tried.push(batch),
@@ -173,7 +189,7 @@ impl Promised {
         }
     }
 
-    fn check(&self, events: &BTreeMap<EventKey, Event>) {
+    pub(super) fn check(&self, events: &BTreeMap<EventKey, Event>) {
         for (batch, n) in self.versions.values() {
             let promised = batch.event(*n);
             let found = events.get(&promised.key());
@@ -212,7 +228,9 @@ async fn what_was_acknowledged_survives_any_kill() {
             let life_ms = if random.below(3) == 0 { random.below(40) } else { 40 + random.below(120) };
             let life = Duration::from_millis(life_ms);
             let folder = dir.path().to_path_buf();
-            let lines = tokio::task::spawn_blocking(move || kill_after(life, &folder, round)).await.unwrap();
+            let lines = tokio::task::spawn_blocking(move || Sender::new(&folder, round).kill_after(life))
+                .await
+                .unwrap();
             promised.note(&lines);
             if random.below(3) > 0 {
                 continue;
@@ -247,7 +265,9 @@ async fn a_second_process_is_refused_in_one_line() {
     let _store = open(dir.path(), by_hand()).await;
     let folder = dir.path().to_path_buf();
     let said =
-        tokio::task::spawn_blocking(move || kill_after(Duration::from_secs(20), &folder, 0)).await.unwrap();
+        tokio::task::spawn_blocking(move || Sender::new(&folder, 0).kill_after(Duration::from_secs(20)))
+            .await
+            .unwrap();
     assert!(
         matches!(&said[..], [line] if line.starts_with("refused") && line.contains("another process")),
         "{said:?}"
