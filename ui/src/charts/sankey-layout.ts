@@ -84,14 +84,17 @@ export function layoutPathways(
     ),
   );
   const pitch = columns > 1 ? (width - labelWidth - NODE_WIDTH_PX) / (columns - 1) : 0;
-  const outgoing = totals(links, (link) => link.source);
+  const dropoffs = new Set(nodes.filter((node) => node.type === "dropoff").map((node) => node.id));
+  const shownEnds = totals(
+    links.filter((link) => dropoffs.has(link.target)),
+    (link) => link.source,
+  );
   const placed = new Map<string, PlacedNode>();
   for (const [col, column] of byColumn.entries()) {
     let y = GAP_PX;
     for (const [row, node] of column.entries()) {
       const nodeHeight = Math.max(2, node.value * scale);
-      const linked = outgoing.get(node.id) ?? 0;
-      const endsHere = node.type === "dropoff" ? 0 : Math.max(0, node.value - linked);
+      const endsHere = Math.max(0, node.dropoff_value - (shownEnds.get(node.id) ?? 0));
       placed.set(node.id, {
         ...node,
         x: col * pitch,
@@ -167,6 +170,25 @@ export function ribbon(link: PlacedLink): string {
   const middle = (x0 + x1) / 2;
   const { y0, y1, thickness } = link;
   return `M${x0},${y0}C${middle},${y0} ${middle},${y1} ${x1},${y1}L${x1},${y1 + thickness}C${middle},${y1 + thickness} ${middle},${y0 + thickness} ${x0},${y0 + thickness}Z`;
+}
+
+/** The picture read from right to left: for paths that end at a page, so that time still flows to the right. */
+export function mirrored(nodes: PathNode[], links: PathLink[]): { nodes: PathNode[]; links: PathLink[] } {
+  const last = nodes.reduce((most, node) => Math.max(most, node.column), 0);
+  return {
+    nodes: nodes.map((node) => ({
+      ...node,
+      column: last - node.column,
+      incoming_value: node.outgoing_value,
+      outgoing_value: node.incoming_value,
+    })),
+    links: links.map((link) => ({
+      ...link,
+      column: last - 1 - link.column,
+      source: link.target,
+      target: link.source,
+    })),
+  };
 }
 
 /** Nodes where more or less flows out than in: an answer is only drawn when there are none. */

@@ -29,6 +29,8 @@ interface Props {
   asOfMs?: number;
   format?: (value: number | null) => string;
   formatAxis?: (value: number | null) => string;
+  /** For what is no calendar time, such as the weeks since somebody came: what stands at the axis and in the tooltip. */
+  timeLabel?: (time: number) => string;
   shape?: "line" | "bars";
   height?: number;
   onOpen?: (point: TimeSeriesPoint, anchor: Element) => void;
@@ -104,6 +106,7 @@ export function TimeSeries(props: Props) {
             intervalMs={intervalMs}
             timezone={timezone}
             format={props.formatAxis ?? formatCompact}
+            timeLabel={props.timeLabel}
           />
           <clipPath id={clipId}>
             <rect
@@ -189,7 +192,7 @@ function describe(
     .filter((series, at, all) => all.indexOf(series) === at)
     .slice(0, 8);
   return {
-    title: formatBucket(time, props.intervalMs, props.timezone),
+    title: props.timeLabel?.(time) ?? formatBucket(time, props.intervalMs, props.timezone),
     facts: order.map((series) => [
       props.series[series]!.label,
       format(props.series[series]!.values[point.index] ?? null),
@@ -270,6 +273,7 @@ function Axes({
   intervalMs,
   timezone,
   format,
+  timeLabel,
 }: {
   plot: Plot;
   width: number;
@@ -277,6 +281,7 @@ function Axes({
   intervalMs: number;
   timezone: string;
   format: (value: number | null) => string;
+  timeLabel: ((time: number) => string) | undefined;
 }) {
   return (
     <g aria-hidden="true">
@@ -300,13 +305,19 @@ function Axes({
           </text>
         </g>
       ))}
-      {plot.xTicks.map((tick) => (
+      {(timeLabel ? every(plot.times, Math.floor(width / 90)) : plot.xTicks).map((tick) => (
         <text key={tick} className="soft" x={plot.x(tick)} y={height - 8} textAnchor="middle">
-          {fit(axisLabel(tick, intervalMs, timezone), 90)}
+          {fit(timeLabel ? timeLabel(tick) : axisLabel(tick, intervalMs, timezone), 90)}
         </text>
       ))}
     </g>
   );
+}
+
+/** At most `most` of the times, evenly spread. */
+function every(times: number[], most: number): number[] {
+  const stride = Math.max(1, Math.ceil(times.length / Math.max(1, most)));
+  return times.filter((_, at) => at % stride === 0);
 }
 
 /** On the axis a midnight is its day, another tick its time. */
