@@ -399,7 +399,32 @@ export interface PathwayQuery {
   audience: Audience;
 }
 
-/** Steps chosen to the right of a page, as a funnel's queries. */
+export function sankeyRequest(range: TimeRange, pathway: PathwayQuery): ApiRequest {
+  const facet = "@view.name";
+  return {
+    path: "/sankey",
+    type: "sankey_request",
+    attributes: {
+      time: { ...range },
+      definition: {
+        source: facet,
+        target: facet,
+        number_of_steps: pathway.steps,
+        entries_per_step: pathway.entries,
+        mode: pathway.direction === "start" ? "source" : "target",
+        ...(pathway.anchor ? { anchor: viewQuery(pathway.anchor) } : {}),
+        ...(pathway.actions ? { include_actions: true } : {}),
+      },
+      search: {
+        query: pathway.filter,
+        join_keys: { primary: pathway.entity },
+        ...audienceFilters(pathway.audience),
+      },
+    },
+  };
+}
+
+/** A page, by its name or a pattern of names. */
 export function viewQuery(name: string): string {
   return `@type:view @view.name:${/[*?]/.test(name) ? name.replace(/[\s:()"\\]/g, "\\$&") : quoted(name)}`;
 }

@@ -1,7 +1,7 @@
 import { seriesColor } from "./colors";
 import { formatCount, formatRate } from "./format";
 import { useMarks, useWidth } from "./marks";
-import { fit, spoken, Tooltip, type TooltipContent } from "./tooltip";
+import { shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface Bar {
   key: string;
@@ -53,7 +53,7 @@ export function Bars({ label, bars, total, format = formatCount, onOpen }: Props
                 textAnchor="end"
                 dominantBaseline="central"
               >
-                {fit(bar.label, labelWidth - 16)}
+                {shortened(bar.label, labelWidth - 16)}
               </text>
               <rect
                 x={labelWidth}

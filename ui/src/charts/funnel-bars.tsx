@@ -2,7 +2,7 @@ import { scaleLinear } from "d3-scale";
 import { seriesColor } from "./colors";
 import { formatCompact, formatCount, formatDuration, formatRate } from "./format";
 import { useMarks, useWidth } from "./marks";
-import { fit, Legend, spoken, Tooltip, type TooltipContent } from "./tooltip";
+import { Legend, shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface FunnelSeries {
   key: string;
@@ -163,7 +163,7 @@ function StepLabel(props: {
   return (
     <g aria-hidden="true">
       <text x={x} y={y} fontWeight={600}>
-        {fit(`${at + 1}. ${step.label}`, room)}
+        {shortened(`${at + 1}. ${step.label}`, room)}
       </text>
       {only && (
         <text className="soft" x={x} y={y + 17}>
@@ -173,7 +173,7 @@ function StepLabel(props: {
       )}
       {!last && step.averageMsToNext !== null && (
         <text className="soft" x={x} y={y + (only ? 34 : 17)}>
-          {fit(`→ ${formatDuration(step.averageMsToNext)} on average`, room)}
+          {shortened(`→ ${formatDuration(step.averageMsToNext)} on average`, room)}
         </text>
       )}
     </g>

@@ -9,7 +9,7 @@ import {
   type PlacedNode,
   ribbon,
 } from "./sankey-layout";
-import { fit, spoken, Tooltip, type TooltipContent } from "./tooltip";
+import { shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export type PathMark =
   | { kind: "node"; node: PathNode }
@@ -150,7 +150,7 @@ function Node({ node, scale, room }: { node: PlacedNode; scale: number; room: nu
       )}
       <rect x={node.x} y={node.y} width={node.width} height={node.height} rx={3} fill={color} />
       <text className="halo" x={node.x} y={node.y - 7} fontWeight={500}>
-        {fit(node.name, room - 52)}
+        {shortened(node.name, room - 52)}
         <tspan className="soft" dx={6} fontWeight={400}>
           {formatCount(node.value)}
         </tspan>

@@ -15,7 +15,6 @@ export function TableTwin({ caption, table, onOpen, format = (value) => formatCo
   const opens = onOpen ? table.columns.findIndex((column) => column.numeric) : -1;
   return (
     // Scrolls, so the keyboard has to reach it.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls
     <div className="chart-scroll" tabIndex={0} role="region" aria-label={caption}>
       <table className="chart-table">
         <caption className="sr-only">{caption}</caption>

@@ -4,7 +4,7 @@ import { type KeyboardEvent, type PointerEvent, useId, useMemo, useRef, useState
 import { seriesColor } from "./colors";
 import { formatBucket, formatCompact, formatCount } from "./format";
 import { useWidth } from "./marks";
-import { fit, Legend, spoken, Tooltip, type TooltipContent } from "./tooltip";
+import { Legend, shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface Series {
   key: string;
@@ -307,7 +307,7 @@ function Axes({
       ))}
       {(timeLabel ? every(plot.times, Math.floor(width / 90)) : plot.xTicks).map((tick) => (
         <text key={tick} className="soft" x={plot.x(tick)} y={height - 8} textAnchor="middle">
-          {fit(timeLabel ? timeLabel(tick) : axisLabel(tick, intervalMs, timezone), 90)}
+          {shortened(timeLabel ? timeLabel(tick) : axisLabel(tick, intervalMs, timezone), 90)}
         </text>
       ))}
     </g>

@@ -75,8 +75,8 @@ export function Legend({ items }: { items: { label: ReactNode; color: string; da
   );
 }
 
-/** Cuts a label to the characters that fit, with an ellipsis. */
-export function fit(label: string, widthPx: number, charPx = 6.6): string {
+/** Cuts a label to the characters that shortened, with an ellipsis. */
+export function shortened(label: string, widthPx: number, charPx = 6.6): string {
   const room = Math.floor(widthPx / charPx);
   if (label.length <= room) return label;
   return room < 2 ? "" : `${label.slice(0, room - 1)}…`;

@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { seriesColor } from "./colors";
 import { formatCount, formatRate } from "./format";
 import { useMarks, useWidth } from "./marks";
-import { fit, spoken, Tooltip, type TooltipContent } from "./tooltip";
+import { shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface Leaf {
   key: string;
@@ -80,12 +80,12 @@ export function TreeMap({ label, leaves, height = 360, format = formatCount, onO
                 />
                 {tall > 22 && wide > 40 && (
                   <text x={tile.x0 + 9} y={tile.y0 + 19} fontWeight={600}>
-                    {fit(tile.label, wide - 16)}
+                    {shortened(tile.label, wide - 16)}
                   </text>
                 )}
                 {tall > 40 && wide > 40 && (
                   <text x={tile.x0 + 9} y={tile.y0 + 35} className="soft">
-                    {fit(format(tile.value), wide - 16)}
+                    {shortened(format(tile.value), wide - 16)}
                   </text>
                 )}
                 <rect

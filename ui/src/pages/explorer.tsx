@@ -1,5 +1,1 @@
-import { Page } from "../ui/page";
-
-export default function ExplorerPage() {
-  return <Page title="Explorer">{null}</Page>;
-}
+export { Explorer as default } from "../explorer/explorer";

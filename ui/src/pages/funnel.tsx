@@ -1,5 +1,1 @@
-import { Page } from "../ui/page";
-
-export default function FunnelPage() {
-  return <Page title="Funnel">{null}</Page>;
-}
+export { Funnel as default } from "../funnel/funnel";

@@ -1,5 +1,1 @@
-import { Page } from "../ui/page";
-
-export default function PathwaysPage() {
-  return <Page title="Pathways">{null}</Page>;
-}
+export { Pathways as default } from "../pathways/pathways";

@@ -1,5 +1,1 @@
-import { Page } from "../ui/page";
-
-export default function RetentionPage() {
-  return <Page title="Retention">{null}</Page>;
-}
+export { Retention as default } from "../retention/retention";
