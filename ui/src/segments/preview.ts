@@ -1,0 +1,126 @@
+import { useEffect, useRef, useState } from "react";
+import { type AnswerMeta, envelope, initOf, type One, urlOf } from "../api/client";
+import { ApiError, isAbort, readFaults } from "../api/errors";
+import { eventsOf } from "../api/stream";
+import type { Definition } from "./definition";
+import type { Note } from "./queries";
+
+export interface ClauseCount {
+  pointer: string;
+  count: number;
+  /** How many remain after this clause and those before it in the same `all`. */
+  kept?: number;
+  /** How many get as far as each positive step. */
+  steps?: number[];
+}
+
+export interface PreviewAnswer {
+  count: number;
+  population: number;
+  clauses: ClauseCount[];
+  sample: string[];
+  echo: string;
+  warnings: Note[];
+}
+
+/** A growing estimate: with 95 % confidence between `low` and `high`. */
+export interface Estimate {
+  count: number;
+  low: number;
+  high: number;
+  /** Of the entities, looked at so far. */
+  fraction: number;
+  population: number;
+  clauses: ClauseCount[];
+}
+
+export interface PreviewState {
+  /** Of the definition before, while the next is being counted. */
+  answer?: PreviewAnswer;
+  meta?: AnswerMeta;
+  estimate?: Estimate;
+  error?: unknown;
+  pending: boolean;
+}
+
+/** How long typing has to pause. */
+const PAUSE_MS = 250;
+
+/** Counts a definition while it is being written; a newer one cancels the older, here and on the server. */
+export function usePreview(definition: Definition): PreviewState & { retry: () => void } {
+  const [state, setState] = useState<PreviewState>({ pending: true });
+  const [round, setRound] = useState(0);
+  const [editor] = useState(() => crypto.randomUUID());
+  const body = JSON.stringify(envelope("segment_preview", { definition, sample_size: 20 }));
+  const first = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another round asks the same again
+  useEffect(() => {
+    const stop = new AbortController();
+    const ask = async () => {
+      try {
+        for await (const part of previewOf(JSON.parse(body), editor, stop.signal)) {
+          if (stop.signal.aborted) return;
+          setState((previous) => ({ ...previous, error: undefined, ...part }));
+        }
+      } catch (error) {
+        if (!isAbort(error) && !stop.signal.aborted) {
+          setState((previous) => ({ ...previous, estimate: undefined, error, pending: false }));
+        }
+      }
+    };
+    setState((previous) => ({ ...previous, pending: true }));
+    const timer = setTimeout(ask, first.current ? 0 : PAUSE_MS);
+    first.current = false;
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [body, editor, round]);
+  return { ...state, retry: () => setRound((n) => n + 1) };
+}
+
+type Question = ReturnType<typeof envelope<Record<string, unknown>>>;
+
+async function* previewOf(
+  question: Question,
+  editor: string,
+  signal: AbortSignal,
+): AsyncGenerator<PreviewState> {
+  const url = urlOf("/segments/preview");
+  const { attributes } = question.data;
+  const withEditor = { body: envelope("segment_preview", { ...attributes, editor }), signal };
+  let events = eventsOf(url, initOf("POST", withEditor));
+  try {
+    for await (const event of events) yield stateOf(event.event, event.data);
+    return;
+  } catch (error) {
+    if (!knowsNoEditor(error)) throw error;
+  }
+  // An older server refuses members that it does not know.
+  events = eventsOf(url, initOf("POST", { body: question, signal }));
+  for await (const event of events) yield stateOf(event.event, event.data);
+}
+
+function knowsNoEditor(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    error.status === 400 &&
+    error.faults.some((fault) => /`editor`/.test(fault.detail))
+  );
+}
+
+function stateOf(event: string, data: string): PreviewState {
+  const parsed = JSON.parse(data || "null");
+  switch (event) {
+    case "estimate":
+      return { estimate: parsed, pending: true };
+    case "result": {
+      const { data: resource, meta } = parsed as One<PreviewAnswer>;
+      return { answer: resource.attributes, meta, estimate: undefined, pending: false };
+    }
+    case "error":
+      throw new ApiError(400, readFaults(parsed, 400));
+    default:
+      return { pending: true };
+  }
+}
