@@ -1,5 +1,5 @@
-import { Page } from "../ui/page";
+import { Profile } from "../profiles/profile";
 
 export default function AccountPage() {
-  return <Page title="Account">{null}</Page>;
+  return <Profile kind="account" />;
 }

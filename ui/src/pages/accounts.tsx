@@ -1,5 +1,5 @@
-import { Page } from "../ui/page";
+import { ProfileList } from "../profiles/list";
 
 export default function AccountsPage() {
-  return <Page title="Accounts">{null}</Page>;
+  return <ProfileList kind="account" />;
 }

@@ -1,5 +1,1 @@
-import { Page } from "../ui/page";
-
-export default function SetupPage() {
-  return <Page title="Set up">{null}</Page>;
-}
+export { Setup as default } from "../setup/setup";

@@ -1,5 +1,5 @@
-import { Page } from "../ui/page";
+import { Profile } from "../profiles/profile";
 
 export default function UserPage() {
-  return <Page title="User">{null}</Page>;
+  return <Profile kind="user" />;
 }

@@ -1,5 +1,5 @@
-import { Page } from "../ui/page";
+import { ProfileList } from "../profiles/list";
 
 export default function UsersPage() {
-  return <Page title="Users">{null}</Page>;
+  return <ProfileList kind="user" />;
 }
