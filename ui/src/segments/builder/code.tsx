@@ -1,34 +1,15 @@
-import {
-  autocompletion,
-  type Completion,
-  type CompletionContext,
-  type CompletionResult,
-  closeBrackets,
-  closeBracketsKeymap,
-  completionKeymap,
-} from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { json } from "@codemirror/lang-json";
-import { yaml } from "@codemirror/lang-yaml";
-import {
-  bracketMatching,
-  HighlightStyle,
-  indentOnInput,
-  syntaxHighlighting,
-  syntaxTree,
-} from "@codemirror/language";
-import { EditorState } from "@codemirror/state";
-import { EditorView, keymap, lineNumbers } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { parse, stringify } from "yaml";
 import { request } from "../../api/client";
 import { Segmented } from "../../ui/tabs";
 import { type Definition, isDefinition } from "../definition";
 import { sameJson } from "../model";
+import { complete, type Schema } from "./complete";
 
 type Language = "yaml" | "json";
+
+const OFFERED = 8;
 
 /** The definition as text, both ways. Loaded when "Code" is opened. */
 export default function Code({
@@ -39,80 +20,92 @@ export default function Code({
   onChange: (definition: Definition) => void;
 }) {
   const [language, setLanguage] = useState<Language>("yaml");
+  const [text, setText] = useState(() => print(definition, "yaml"));
+  const [caret, setCaret] = useState(0);
   const [fault, setFault] = useState<string>();
+  const area = useRef<HTMLTextAreaElement>(null);
+  const hints = useId();
   const schema = useQuery({
     queryKey: ["definition-schema"],
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: ({ signal }) => request<Schema>("GET", "/segments/schema.json", { signal }),
   });
-  const place = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView>(null);
-  const latest = useRef({ definition, onChange, schema: schema.data });
-  latest.current = { definition, onChange, schema: schema.data };
-
-  useEffect(() => {
-    if (!place.current) return;
-    const onText = (text: string) => {
-      try {
-        const value: unknown = language === "json" ? JSON.parse(text) : parse(text);
-        if (!isDefinition(value))
-          throw new Error("write `entity` (user or account) and `where` (a condition)");
-        setFault(undefined);
-        if (!sameJson(value, latest.current.definition)) latest.current.onChange(value);
-      } catch (error) {
-        setFault(error instanceof Error ? error.message : String(error));
-      }
-    };
-    const complete = (context: CompletionContext) => completions(context, latest.current.schema);
-    const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
-    const editor = new EditorView({
-      parent: place.current,
-      state: EditorState.create({
-        doc: print(latest.current.definition, language),
-        extensions: [
-          EditorView.cspNonce.of(nonce),
-          EditorView.contentAttributes.of({ "aria-label": "Definition as code" }),
-          lineNumbers(),
-          history(),
-          indentOnInput(),
-          bracketMatching(),
-          closeBrackets(),
-          autocompletion({ override: [complete] }),
-          syntaxHighlighting(HIGHLIGHT),
-          language === "json" ? json() : yaml(),
-          keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap]),
-          EditorView.lineWrapping,
-          EditorView.updateListener.of((update) => update.docChanged && onText(update.state.doc.toString())),
-          THEME,
-        ],
-      }),
+  const completions = useMemo(
+    () => (schema.data ? complete(text, caret, schema.data) : { from: caret, options: [] }),
+    [schema.data, text, caret],
+  );
+  const write = (next: string) => {
+    setText(next);
+    try {
+      const value: unknown = language === "json" ? JSON.parse(next) : parse(next);
+      if (!isDefinition(value)) throw new Error("write `entity` (user or account) and `where` (a condition)");
+      setFault(undefined);
+      if (!sameJson(value, definition)) onChange(value);
+    } catch (error) {
+      setFault(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const take = (label: string) => {
+    const next = text.slice(0, completions.from) + label + text.slice(caret);
+    const at = completions.from + label.length;
+    write(next);
+    setCaret(at);
+    requestAnimationFrame(() => {
+      area.current?.focus();
+      area.current?.setSelectionRange(at, at);
     });
-    view.current = editor;
-    setFault(undefined);
-    return () => editor.destroy();
-  }, [language]);
-
+  };
   // The rows changed, or undo went back: the text follows, unless it says the same already.
   useEffect(() => {
-    const editor = view.current;
-    if (!editor) return;
-    const text = editor.state.doc.toString();
-    if (sameJson(read(text, language), definition)) return;
-    editor.dispatch({ changes: { from: 0, to: text.length, insert: print(definition, language) } });
+    setText((old) => (sameJson(read(old, language), definition) ? old : print(definition, language)));
   }, [definition, language]);
-
   return (
     <div className="space-y-2">
       <Segmented
         label="Language"
         value={language}
-        onChange={setLanguage}
+        onChange={(next) => {
+          setLanguage(next);
+          setText(print(definition, next));
+          setFault(undefined);
+        }}
         choices={[
           { value: "yaml", label: "YAML" },
           { value: "json", label: "JSON" },
         ]}
       />
-      <div ref={place} className="overflow-hidden rounded-lg border border-line-strong bg-surface" />
+      <textarea
+        ref={area}
+        aria-label="Definition as code"
+        aria-describedby={hints}
+        aria-invalid={fault !== undefined}
+        value={text}
+        spellCheck={false}
+        rows={Math.min(30, Math.max(12, text.split("\n").length + 1))}
+        onChange={(event) => write(event.target.value)}
+        onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
+        onKeyDown={(event) => {
+          const first = completions.options[0];
+          if (event.key !== " " || !event.ctrlKey || !first) return;
+          event.preventDefault();
+          take(first.label);
+        }}
+        className="field block h-auto w-full resize-y py-2 font-mono text-xs leading-5 whitespace-pre"
+      />
+      <div id={hints} className="flex min-h-6 flex-wrap items-center gap-1 text-xs text-ink-3">
+        {completions.options.length > 0 && <span>Here may stand (Ctrl Space takes the first):</span>}
+        {completions.options.slice(0, OFFERED).map((option) => (
+          <button
+            key={option.label}
+            type="button"
+            title={option.detail}
+            onClick={() => take(option.label)}
+            className="rounded border border-line-strong px-1.5 py-0.5 font-mono text-ink-2 hover:bg-hover hover:text-ink"
+          >
+            {option.label}
+          </button>
+        ))}
+      </div>
       {fault && (
         <p role="alert" className="text-bad">
           Not taken over yet: {fault}
@@ -131,101 +124,7 @@ function read(text: string, language: Language): unknown {
 }
 
 function print(definition: Definition, language: Language): string {
-  return language === "json"
-    ? `${JSON.stringify(definition, null, 2)}\n`
-    : stringify(definition, { lineWidth: 0 });
-}
-
-const HIGHLIGHT = HighlightStyle.define([
-  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--accent-ink)" },
-  { tag: tags.string, color: "var(--good)" },
-  { tag: [tags.number, tags.bool, tags.null], color: "var(--warn)" },
-  { tag: tags.comment, color: "var(--ink-3)" },
-]);
-
-const THEME = EditorView.theme({
-  "&": { fontSize: "12.5px", minHeight: "16rem", maxHeight: "60vh" },
-  ".cm-scroller": { fontFamily: "var(--font-mono, ui-monospace, monospace)", overflow: "auto" },
-  ".cm-content": { caretColor: "var(--ink)", padding: "8px 0" },
-  ".cm-gutters": { backgroundColor: "var(--sunken)", color: "var(--ink-3)", border: "none" },
-  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-1px" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
-    backgroundColor: "var(--accent-soft)",
-  },
-  ".cm-tooltip": { backgroundColor: "var(--raised)", border: "1px solid var(--line)", color: "var(--ink)" },
-  ".cm-tooltip-autocomplete ul li[aria-selected]": {
-    backgroundColor: "var(--accent-soft)",
-    color: "var(--ink)",
-  },
-  ".cm-completionDetail": { color: "var(--ink-3)", fontStyle: "normal" },
-});
-
-interface Schema {
-  $ref?: string;
-  $defs?: Record<string, Schema>;
-  description?: string;
-  enum?: string[];
-  items?: Schema;
-  properties?: Record<string, Schema>;
-  anyOf?: Schema[];
-}
-
-/** Members and values that may stand at the cursor, by the published schema. */
-function completions(context: CompletionContext, schema: Schema | undefined): CompletionResult | null {
-  const word = context.matchBefore(/[\w>=<]*/);
-  if (!schema || !word || (word.from === word.to && !context.explicit)) return null;
-  const path = pathAt(context, word.from);
-  const line = context.state.doc
-    .lineAt(word.from)
-    .text.slice(0, word.from - context.state.doc.lineAt(word.from).from);
-  const options: Completion[] = [];
-  const keyBefore = /["']?(\w+)["']?\s*:\s*["']?$/.exec(line)?.[1];
-  for (const place of placesOf(
-    schema,
-    keyBefore ? [...path.filter((name) => name !== keyBefore), keyBefore] : path,
-  )) {
-    for (const value of place.enum ?? []) options.push({ label: value, type: "enum" });
-    if (keyBefore) continue;
-    for (const [name, member] of Object.entries(place.properties ?? {})) {
-      options.push({ label: name, type: "property", detail: resolve(schema, member).description });
-    }
-  }
-  return options.length > 0 ? { from: word.from, options, validFor: /^[\w>=<]*$/ } : null;
-}
-
-/** Names of the members around the position, from outside. Both grammars call a member's key differently. */
-function pathAt(context: CompletionContext, at: number): string[] {
-  const names: string[] = [];
-  let node = syntaxTree(context.state).resolveInner(at, -1);
-  for (;;) {
-    if (node.name === "Property" || node.name === "Pair") {
-      const key = node.firstChild;
-      if (key && key.to < at) names.unshift(context.state.sliceDoc(key.from, key.to).replace(/["']/g, ""));
-    }
-    if (!node.parent) return names;
-    node = node.parent;
-  }
-}
-
-function resolve(schema: Schema, place: Schema): Schema {
-  const name = place.$ref?.replace("#/$defs/", "");
-  const target = name ? schema.$defs?.[name] : undefined;
-  return target ? { ...target, description: place.description ?? target.description } : place;
-}
-
-function placesOf(schema: Schema, path: string[]): Schema[] {
-  const open = (place: Schema): Schema[] => {
-    const resolved = resolve(schema, place);
-    if (resolved.items) return open(resolved.items);
-    return [resolved, ...(resolved.anyOf ?? []).flatMap(open)];
-  };
-  let places = open(schema);
-  for (const name of path) {
-    places = places.flatMap((place) => {
-      const member = place.properties?.[name];
-      return member ? open(member) : [];
-    });
-  }
-  return places;
+  const lines =
+    language === "json" ? JSON.stringify(definition, null, 2) : stringify(definition, { lineWidth: 0 });
+  return `${lines.trimEnd()}\n`;
 }
