@@ -25,6 +25,8 @@ interface Props {
   /** A newer answer is on its way; the last one stays on screen. */
   updating?: boolean;
   error?: unknown;
+  /** The error stands at the field that it is about. */
+  errorElsewhere?: boolean;
   retry?: () => void;
   empty?: ReactNode;
   /** The height that the chart will have, so that nothing jumps. */
@@ -79,7 +81,7 @@ export function ChartCard(props: Props) {
     <section className="card min-w-0" aria-label={title} aria-busy={loading || updating || undefined}>
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1.5 border-b border-line px-4 py-2">
         <div className="min-w-0 flex-1 basis-52">
-          <h2 className="truncate font-semibold first-letter:uppercase">{title}</h2>
+          <h2 className="truncate font-semibold">{capitalised(title)}</h2>
           {subtitle && <div className="text-xs text-ink-3">{subtitle}</div>}
         </div>
         <AsOf at={asOf} />
@@ -100,7 +102,9 @@ export function ChartCard(props: Props) {
         className={`p-4 transition-opacity ${updating ? "opacity-60" : ""}`}
         style={{ minHeight: height + 32 }}
       >
-        {error ? (
+        {error && props.errorElsewhere ? (
+          <p className="py-16 text-center text-ink-2">There is a mistake in the question above.</p>
+        ) : error ? (
           <ErrorBox error={error} title="This question can't be answered" retry={retry} />
         ) : loading ? (
           <div role="status" aria-label="Loading" style={{ height }}>
@@ -112,4 +116,9 @@ export function ChartCard(props: Props) {
       </div>
     </section>
   );
+}
+
+/** Names of pages keep their case, words begin with a capital. */
+export function capitalised(text: string): string {
+  return /^[a-z][a-z ]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

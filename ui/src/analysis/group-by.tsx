@@ -53,6 +53,16 @@ export function GroupByEditor({ groups, onChange, most = 3, profiles = false, so
                   }}
                 />
               </label>
+              <label className="flex h-8 items-center gap-1.5 whitespace-nowrap">
+                <input
+                  type="checkbox"
+                  checked={group.presentOnly ?? false}
+                  onChange={(event) =>
+                    replace(at, { ...group, presentOnly: event.target.checked || undefined })
+                  }
+                />
+                without N/A
+              </label>
               {sortable && (
                 <Select
                   label="Which values"

@@ -1,7 +1,7 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { apiFetch, BASE, initOf, type Many, request } from "../api/client";
 import { downloadText, fileName } from "../charts/export";
 import { formatCount } from "../charts/format";
@@ -12,6 +12,7 @@ import { AsOf, Empty, ErrorBox, SkeletonRows, Warning } from "../ui/feedback";
 import { toastError } from "../ui/toast";
 import type { SegmentFromAnswer } from "./answers";
 import { useAsk } from "./ask";
+import { capitalised } from "./chart-card";
 import { curlOf } from "./curl";
 import { isLive, keepLive } from "./live-window";
 import { type SegmentSource, segmentFromRequest } from "./requests";
@@ -38,11 +39,16 @@ const PAGE = 50;
 
 /** The people behind a number: a drawer with the list, its export, and its way into a segment. */
 export function PeopleDrawer({ people, onClose }: { people: People | null; onClose: () => void }) {
+  const popup = useRef<HTMLDivElement>(null);
   return (
     <Base.Root open={people !== null} onOpenChange={(open) => !open && onClose()}>
       <Base.Portal>
         <Base.Backdrop className="fixed inset-0 z-40 bg-black/40" />
-        <Base.Popup className="popup fixed inset-y-0 right-0 z-50 flex w-full max-w-2xl flex-col rounded-none border-y-0 border-r-0">
+        <Base.Popup
+          ref={popup}
+          initialFocus={popup}
+          className="popup fixed inset-y-0 right-0 z-50 flex w-full max-w-2xl flex-col rounded-none border-y-0 border-r-0"
+        >
           {people && <Drawer people={people} onClose={onClose} />}
         </Base.Popup>
       </Base.Portal>
@@ -81,7 +87,7 @@ function Drawer({ people, onClose }: { people: People; onClose: () => void }) {
       <header className="border-b border-line px-5 pt-4 pb-3">
         <div className="flex items-start gap-3">
           <div className="min-w-0 flex-1">
-            <Base.Title className="text-lg font-semibold break-words">{people.title}</Base.Title>
+            <Base.Title className="text-lg font-semibold break-words">{capitalised(people.title)}</Base.Title>
             <Base.Description className="mt-0.5 text-ink-2">{found?.echo ?? " "}</Base.Description>
           </div>
           <IconButton icon="close" label="Close" onClick={onClose} />

@@ -44,6 +44,7 @@ export function readGroups(value: unknown, most: number): GroupBy[] {
       facet: String(group.facet),
       limit: whole(group.limit, 1, 10_000, 10),
       ...(group.order === "asc" ? { order: "asc" as const } : {}),
+      ...(group.presentOnly === true ? { presentOnly: true } : {}),
       ...(group.source === "user" || group.source === "account" ? { source: group.source } : {}),
     }));
 }

@@ -22,6 +22,8 @@ export interface GroupBy {
   order?: "asc" | "desc" | undefined;
   /** `user` or `account`: an attribute of the profile instead of one of the event. */
   source?: "user" | "account" | undefined;
+  /** Leaves out events that do not carry it; else they are a group of their own. */
+  presentOnly?: boolean | undefined;
 }
 
 export interface Audience {
@@ -105,6 +107,7 @@ function groupByRequest(groups: GroupBy[], measure: Measure) {
       ...(measure.metric ? { metric: measure.metric } : {}),
       order: group.order ?? "desc",
     },
+    ...(group.presentOnly ? { should_exclude_missing: true } : {}),
     ...(group.source ? { source: `product_analytics_audience_filters.${group.source}s` } : {}),
   }));
 }

@@ -39,7 +39,7 @@ export function FunnelBars({ label, steps, series, counted, height = 340, onOpen
   const highest = Math.max(1, ...series.map((one) => one.values[0] ?? 0));
   const y = scaleLinear([0, highest], [height - MARGIN.bottom, MARGIN.top]).nice(4);
   const pitch = (width - MARGIN.left - MARGIN.right) / Math.max(1, steps.length);
-  const barWidth = Math.max(10, Math.min(72, (pitch - 56) / Math.max(1, series.length) - 4));
+  const barWidth = Math.max(10, Math.min(150, (pitch * 0.62) / Math.max(1, series.length) - 4));
   const left = (step: number, at: number) => MARGIN.left + step * pitch + 6 + at * (barWidth + 4);
   const marks = series.flatMap((one, at) =>
     one.values.flatMap((value, step) => {
@@ -89,6 +89,14 @@ export function FunnelBars({ label, steps, series, counted, height = 340, onOpen
                 </text>
               </g>
             ))}
+            {series.length === 1 && (
+              <Flow
+                values={series[0]?.values ?? []}
+                left={(step) => left(step, 0)}
+                barWidth={barWidth}
+                y={y}
+              />
+            )}
             {marks.map((mark, index) => (
               <g
                 key={`${mark.series} ${mark.step} ${mark.outcome}`}
@@ -145,6 +153,35 @@ export function FunnelBars({ label, steps, series, counted, height = 340, onOpen
         <Legend items={series.map((one, at) => ({ label: one.label, color: seriesColor(at) }))} />
       )}
     </figure>
+  );
+}
+
+/** What leads from one bar to the next, for the eye. */
+function Flow({
+  values,
+  left,
+  barWidth,
+  y,
+}: {
+  values: number[];
+  left: (step: number) => number;
+  barWidth: number;
+  y: (value: number) => number;
+}) {
+  return (
+    <g aria-hidden="true">
+      {values.slice(1).map((value, at) => {
+        const [from, to] = [left(at) + barWidth, left(at + 1)];
+        return (
+          <path
+            key={at}
+            d={`M${from},${y(values[at] ?? 0)}L${to},${y(value)}V${y(0)}H${from}Z`}
+            fill="var(--chart-1)"
+            fillOpacity={0.07}
+          />
+        );
+      })}
+    </g>
   );
 }
 

@@ -245,7 +245,7 @@ function geometry(
     y,
     times,
     yTicks: y.ticks(4),
-    xTicks: x.ticks(Math.max(2, Math.floor((right - left) / 90))).map(Number),
+    xTicks: x.ticks(Math.max(3, Math.floor((right - left) / 80))).map(Number),
     barWidth: Math.max(1, ((right - left) / Math.max(1, times.length)) * 0.72),
     base,
     top,

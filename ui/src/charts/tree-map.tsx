@@ -33,6 +33,8 @@ export function tiles(leaves: Leaf[], width: number, height: number): Tile[] {
     .map(({ data, x0, y0, x1, y1 }) => ({ ...(data as Leaf), x0, y0, x1, y1 }));
 }
 
+const BOLD_CHAR_PX = 7.4;
+
 interface Props {
   label: string;
   leaves: Leaf[];
@@ -80,7 +82,7 @@ export function TreeMap({ label, leaves, height = 360, format = formatCount, onO
                 />
                 {tall > 22 && wide > 40 && (
                   <text x={tile.x0 + 9} y={tile.y0 + 19} fontWeight={600}>
-                    {shortened(tile.label, wide - 16)}
+                    {shortened(tile.label, wide - 16, BOLD_CHAR_PX)}
                   </text>
                 )}
                 {tall > 40 && wide > 40 && (

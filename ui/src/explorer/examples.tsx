@@ -1,7 +1,10 @@
 import type { ExplorerState } from "./state";
 
 const EXAMPLES: { label: string; state: Partial<ExplorerState> }[] = [
-  { label: "Most active people", state: { visual: "bars", groups: [{ facet: "@usr.id", limit: 50 }] } },
+  {
+    label: "Most active people",
+    state: { visual: "bars", groups: [{ facet: "@usr.id", limit: 50, presentOnly: true }] },
+  },
   {
     label: "Top pages",
     state: { type: "view", visual: "bars", groups: [{ facet: "@view.name", limit: 20 }] },

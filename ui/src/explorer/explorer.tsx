@@ -70,6 +70,7 @@ export function Explorer() {
   const groups = groupsOf(state);
   const parts = answers.map((answer) => answer.data?.data.attributes);
   const failed = answers.find((answer) => answer.error);
+  const inQuery = queryError(failed?.error, "/search/query");
   const loading = answers.some((answer) => answer.isPending);
   const drawn =
     state.visual === "timeseries"
@@ -183,7 +184,7 @@ export function Explorer() {
             placeholder="Everything. Narrow down, such as @view.name:/cart @geo.country:Brazil"
             value={state.query}
             onCommit={(query) => query !== state.query && set({ query }, "push")}
-            error={shifted(queryError(failed?.error, "/search/query"), state.type, state.query)}
+            error={shifted(inQuery, state.type, state.query)}
           />
         </div>
         <div className="flex flex-wrap items-center gap-2">
@@ -200,15 +201,17 @@ export function Explorer() {
           />
         </div>
         <div className="flex flex-wrap items-center gap-2">
-          <Segmented
-            label="Picture"
-            value={state.visual}
-            choices={(Object.keys(VISUAL_NAMES) as Visual[]).map((value) => ({
-              value,
-              label: VISUAL_NAMES[value],
-            }))}
-            onChange={(visual) => set({ visual })}
-          />
+          <div className="max-w-full overflow-x-auto [&_button]:whitespace-nowrap">
+            <Segmented
+              label="Picture"
+              value={state.visual}
+              choices={(Object.keys(VISUAL_NAMES) as Visual[]).map((value) => ({
+                value,
+                label: VISUAL_NAMES[value],
+              }))}
+              onChange={(visual) => set({ visual })}
+            />
+          </div>
           {state.visual === "timeseries" && (
             <>
               <Select
@@ -261,6 +264,7 @@ export function Explorer() {
           loading={loading}
           updating={answers.some((answer) => answer.isFetching && !answer.isPending)}
           error={failed?.error}
+          errorElsewhere={inQuery !== null}
           retry={() => answers.forEach((answer) => void answer.refetch())}
           requests={questions.requests}
           asOf={answers[0]?.data?.meta?.as_of}

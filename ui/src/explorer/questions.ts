@@ -50,7 +50,7 @@ export function questionsOf(state: ExplorerState, range: TimeRange, segment: str
 export function groupsOf(state: ExplorerState): ExplorerState["groups"] {
   if (state.visual === "distribution") {
     const [first] = state.groups;
-    return [{ ...(first ?? { facet: "@usr.id" }), limit: DISTRIBUTION_VALUES }];
+    return [{ ...(first ?? { facet: "@usr.id" }), limit: DISTRIBUTION_VALUES, presentOnly: true }];
   }
   if (state.visual === "map") {
     const country = state.groups.find((group) => /country/.test(group.facet));

@@ -146,6 +146,10 @@ export function Funnel() {
             loading={shown.isPending}
             updating={shown.isPlaceholderData}
             error={shown.error}
+            errorElsewhere={
+              queryError(shown.error, "/search/query") !== null ||
+              queryError(shown.error, "/string_filter") !== null
+            }
             retry={() => void shown.refetch()}
             requests={[state.show === "steps" ? stepsRequest : timeRequest]}
             asOf={shown.data?.meta?.as_of}
@@ -317,6 +321,10 @@ function Summary({
   );
 }
 
+function windowName(ms: number): string {
+  return Object.values(WINDOWS).find((window) => window.ms === ms)?.label ?? formatDuration(ms);
+}
+
 /** How this funnel counts, in words. */
 function Rule({ funnel }: { funnel: FunnelQuery }) {
   const names = ENTITY_NAMES[funnel.entity];
@@ -324,7 +332,7 @@ function Rule({ funnel }: { funnel: FunnelQuery }) {
     funnel.entity === "@session.id"
       ? "in one session"
       : funnel.windowMs
-        ? `within ${formatDuration(funnel.windowMs)} of the first step`
+        ? `within ${windowName(funnel.windowMs)} of the first step`
         : "within the range";
   return (
     <>

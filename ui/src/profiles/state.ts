@@ -54,5 +54,5 @@ export function columnName(name: string): string {
     .replace(/^@/, "")
     .replace(/^(user|account)_(?=\w)/, "")
     .replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return (words.charAt(0).toUpperCase() + words.slice(1)).replace(/^Os\b/, "OS").replace(/^Avg\b/, "Average");
 }

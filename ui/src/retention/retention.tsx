@@ -97,6 +97,10 @@ export function Retention() {
         loading={answer.isPending}
         updating={answer.isPlaceholderData}
         error={answer.error}
+        errorElsewhere={
+          queryError(answer.error, "/search/query") !== null ||
+          queryError(answer.error, "/string_filter") !== null
+        }
         retry={() => void answer.refetch()}
         requests={[request]}
         asOf={answer.data?.meta?.as_of}
