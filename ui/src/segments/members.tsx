@@ -61,7 +61,8 @@ export function Members({ of, entity, empty }: { of: MembersOf; entity: Entity; 
   });
   const rows = useMemo(() => members.data?.pages.flatMap((page) => page.data) ?? [], [members.data]);
   const meta = members.data?.pages[0]?.meta;
-  const columns = useMemo(() => columnsOf(entity), [entity]);
+  const segmentId = "id" in of ? of.id : undefined;
+  const columns = useMemo(() => columnsOf(entity, segmentId), [entity, segmentId]);
   const noun = entity === "user" ? "people" : "accounts";
   return (
     <div>
@@ -108,19 +109,17 @@ export function Members({ of, entity, empty }: { of: MembersOf; entity: Entity; 
   );
 }
 
-function columnsOf(entity: Entity): Column<{ id: string; attributes: Profile }>[] {
-  const text = (
-    id: string,
-    header: string,
-    ...names: string[]
-  ): Column<{ id: string; attributes: Profile }> => ({
+type Member = { id: string; attributes: Profile };
+
+function columnsOf(entity: Entity, segmentId: string | undefined): Column<Member>[] {
+  const text = (id: string, header: string, ...names: string[]): Column<Member> => ({
     id,
     header,
     sortable: true,
     width: "minmax(7rem,1fr)",
     cell: (row) => show(names.map((name) => row.attributes[name]).find((value) => value !== undefined)),
   });
-  const first: Column<{ id: string; attributes: Profile }> = {
+  const first: Column<Member> = {
     id: "id",
     header: entity === "user" ? "User" : "Account",
     width: "minmax(12rem,2fr)",
@@ -135,6 +134,27 @@ function columnsOf(entity: Entity): Column<{ id: string; attributes: Profile }>[
       </Link>
     ),
   };
+  const why: Column<Member>[] = segmentId
+    ? [
+        {
+          id: "why",
+          header: "",
+          width: "4rem",
+          align: "right",
+          cell: (row) => (
+            <Link
+              to="/segments/$id"
+              params={{ id: segmentId }}
+              search={((old: Record<string, unknown>) => ({ ...old, tab: "why", who: row.id })) as never}
+              aria-label={`Why is ${row.id} in it?`}
+              className="text-accent-ink hover:underline"
+            >
+              why?
+            </Link>
+          ),
+        },
+      ]
+    : [];
   if (entity === "account") {
     return [
       first,
@@ -142,6 +162,7 @@ function columnsOf(entity: Entity): Column<{ id: string; attributes: Profile }>[
       text("user_count", "Users", "user_count"),
       text("first_seen", "First seen", "first_seen"),
       text("last_seen", "Last seen", "last_seen"),
+      ...why,
     ];
   }
   return [
@@ -151,6 +172,7 @@ function columnsOf(entity: Entity): Column<{ id: string; attributes: Profile }>[
     text("last_device_type", "Device", "last_device_type"),
     text("session_count", "Sessions", "session_count"),
     text("last_seen", "Last seen", "last_seen"),
+    ...why,
   ];
 }
 

@@ -1,6 +1,5 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
-import { stringify } from "yaml";
 import { BASE } from "../../api/client";
 import { ApiError } from "../../api/errors";
 import { useMay } from "../../app/session";
@@ -24,6 +23,7 @@ import {
 import { People } from "../people";
 import { usePreview } from "../preview";
 import type { Segment } from "../queries";
+import { toYaml } from "../yaml";
 import { countsByRow } from "./counts";
 import { PreviewPanel } from "./preview-panel";
 import { type Editing, GroupForm } from "./rows";
@@ -215,7 +215,7 @@ function useUndoKeys(undo: () => void, redo: () => void) {
 }
 
 function CopyMenu({ definition, name }: { definition: Definition; name?: string }) {
-  const asYaml = () => stringify([{ name: name ?? "New segment", definition }], { lineWidth: 0 });
+  const asYaml = () => toYaml([{ name: name ?? "New segment", definition }]);
   const asCurl = () => {
     const body = JSON.stringify({ data: { type: "segment_preview", attributes: { definition } } });
     return [

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
+import { load as parse } from "js-yaml";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
-import { parse, stringify } from "yaml";
 import { request } from "../../api/client";
 import { Segmented } from "../../ui/tabs";
 import { type Definition, isDefinition } from "../definition";
 import { sameJson } from "../model";
+import { toYaml } from "../yaml";
 import { complete, type Schema } from "./complete";
 
 type Language = "yaml" | "json";
@@ -124,7 +125,6 @@ function read(text: string, language: Language): unknown {
 }
 
 function print(definition: Definition, language: Language): string {
-  const lines =
-    language === "json" ? JSON.stringify(definition, null, 2) : stringify(definition, { lineWidth: 0 });
+  const lines = language === "json" ? JSON.stringify(definition, null, 2) : toYaml(definition);
   return `${lines.trimEnd()}\n`;
 }
