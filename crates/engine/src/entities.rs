@@ -54,7 +54,7 @@ impl EntitySet {
 }
 
 /// Every entity that a question at one instant can be about: those named by an event before it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Population {
     pub kind: EntityKind,
     pub everyone: EntitySet,

@@ -14,6 +14,8 @@ pub enum EngineError {
     /// A condition reached an operator that decides clauses only.
     #[error("a condition that is not a clause reached the engine; this is a fault of ours")]
     NotAClause,
+    #[error("a list could not be read to its end: {detail}")]
+    Lists { detail: String },
     #[error("a plan could not be encoded or read back: {detail}")]
     Codec { detail: String },
     #[error(transparent)]
@@ -43,7 +45,7 @@ impl EngineError {
             EngineError::UnknownSegment { .. } => FaultKind::NotFound,
             EngineError::Store(error) => error.kind(),
             EngineError::Plan(error) => plan_kind(error),
-            EngineError::NotAClause | EngineError::Codec { .. } | EngineError::Columns(_) => {
+            EngineError::NotAClause | EngineError::Lists { .. } | EngineError::Codec { .. } | EngineError::Columns(_) => {
                 FaultKind::Internal
             }
         }

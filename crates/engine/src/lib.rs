@@ -1,7 +1,7 @@
 //! Plans and runs questions: DataFusion with Whodid's own operators.
 //!
 //! Reading order: [`mask`] (a search query over columns) → [`stream`] (an entity's events) → [`performed`] and
-//! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`membership`],
+//! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`list`] and [`membership`],
 //! [`why`], [`aggregate`] and [`funnel`] (the questions). This is the only crate that names DataFusion.
 
 mod aggregate;
@@ -10,6 +10,7 @@ mod clauses;
 mod entities;
 mod error;
 mod funnel;
+mod list;
 mod mask;
 mod membership;
 mod ops;
@@ -23,7 +24,8 @@ pub use aggregate::{Aggregate, Group};
 pub use audience::Audience;
 pub use entities::{EntitySet, Population};
 pub use error::EngineError;
-pub use membership::{Membership, Segments};
+pub use list::{List, Matched};
+pub use membership::{Membership, Referred, Segments};
 pub use ops::codec::WhodidCodec;
 pub use ops::funnel::FunnelSpec;
 pub use ops::scan::{Occurrences, ScanColumn, ScanSpec};

@@ -13,14 +13,68 @@ use whodid_store::Snapshot;
 
 use crate::entities::{EntitySet, Population};
 use crate::error::EngineError;
+use crate::list::List;
 use crate::ops::bucket::BucketTable;
 use crate::ops::membership::{MembershipSpec, columns};
 use crate::profile::Profile;
 use crate::run::Engine;
 use crate::stream::Streams;
 
-/// Definitions of the segments that another definition refers to, by id.
-pub type Segments = BTreeMap<String, Definition>;
+/// The segments that a definition refers to, by id.
+pub type Segments = BTreeMap<String, Referred>;
+
+/// What a segment is to those that refer to it.
+#[derive(Clone, Debug)]
+pub enum Referred {
+    Definition(Definition),
+    /// A list of identifiers. The definition of such a segment by itself is a reference to its own id.
+    List(List),
+}
+
+impl Referred {
+    pub fn entity(&self) -> EntityKind {
+        match self {
+            Referred::Definition(definition) => definition.entity,
+            Referred::List(_) => EntityKind::User,
+        }
+    }
+
+    /// As [`Definition::segments`]; a list refers to nothing.
+    pub fn segments(&self) -> Vec<(String, &str)> {
+        match self {
+            Referred::Definition(definition) => definition.segments(),
+            Referred::List(_) => Vec::new(),
+        }
+    }
+}
+
+/// The users of each list that some conditions rest on, by segment id.
+pub(crate) type ListMembers = BTreeMap<String, EntitySet>;
+
+/// The lists that a condition rests on, directly or through other segments.
+pub(crate) fn lists_of<'a>(
+    condition: &'a Condition,
+    segments: &'a Segments,
+    depth: usize,
+    lists: &mut BTreeMap<&'a str, &'a List>,
+) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().for_each(|part| lists_of(part, segments, depth, lists));
+        }
+        Condition::Not(inner) => lists_of(inner, segments, depth, lists),
+        Condition::Segment(id) => match segments.get_key_value(id) {
+            Some((id, Referred::List(list))) => {
+                lists.insert(id, list);
+            }
+            Some((_, Referred::Definition(definition))) if depth < SEGMENT_DEPTH => {
+                lists_of(&definition.condition, segments, depth + 1, lists);
+            }
+            _ => {}
+        },
+        Condition::Performed(_) | Condition::Profile(_) => {}
+    }
+}
 
 /// The answer, bound to the snapshot that it was computed from.
 #[derive(Debug)]
@@ -54,7 +108,8 @@ impl Engine {
             let spec = MembershipSpec::new(definition.entity, at, timezone.clone(), clauses);
             self.decide(spec, &snapshot).await?
         };
-        let (members, clauses) = combine(definition, segments, &population, sets)?;
+        let lists = list_members(definition, segments, &population, &snapshot, at).await?;
+        let (members, clauses) = combine(definition, segments, &population, sets, &lists)?;
         Ok(Membership { snapshot, population, members, clauses })
     }
 
@@ -104,6 +159,29 @@ impl Engine {
     }
 }
 
+/// Reads the lists that a definition rests on, away from the threads that answer requests.
+async fn list_members(
+    definition: &Definition,
+    segments: &Segments,
+    population: &Population,
+    snapshot: &Arc<Snapshot>,
+    at: Instant,
+) -> Result<ListMembers, EngineError> {
+    let mut lists = BTreeMap::new();
+    lists_of(&definition.condition, segments, 0, &mut lists);
+    if lists.is_empty() {
+        return Ok(ListMembers::new());
+    }
+    let lists: Vec<(String, List)> =
+        lists.into_iter().map(|(id, list)| (id.to_string(), list.clone())).collect();
+    let (snapshot, population) = (snapshot.clone(), population.clone());
+    let members = tokio::task::spawn_blocking(move || {
+        let members = |(id, list): (String, List)| Ok((id, list.members(&snapshot, &population, at)?));
+        lists.into_iter().map(members).collect()
+    });
+    members.await.map_err(|error| EngineError::Lists { detail: error.to_string() })?
+}
+
 fn read(batch: &RecordBatch, sets: &mut [EntitySet]) -> Result<(), EngineError> {
     let broken = |detail: &str| EngineError::codec(detail);
     let column = |name: &str| batch.column_by_name(name).ok_or_else(|| broken("a column is missing"));
@@ -137,8 +215,9 @@ pub(crate) fn combine(
     segments: &Segments,
     population: &Population,
     sets: Vec<EntitySet>,
+    lists: &ListMembers,
 ) -> Result<(EntitySet, Vec<EntitySet>), EngineError> {
-    let mut combiner = Combiner { population, segments, sets: sets.into_iter(), clauses: Vec::new() };
+    let mut combiner = Combiner { population, segments, lists, sets: sets.into_iter(), clauses: Vec::new() };
     let members = combiner.combine(&definition.condition, true)?;
     Ok((members, combiner.clauses))
 }
@@ -156,7 +235,8 @@ fn collect(
         }
         Condition::Not(inner) => collect(inner, segments, depth, out),
         Condition::Segment(id) => match segments.get(id) {
-            Some(definition) if depth < SEGMENT_DEPTH => {
+            Some(Referred::List(_)) => Ok(()),
+            Some(Referred::Definition(definition)) if depth < SEGMENT_DEPTH => {
                 collect(&definition.condition, segments, depth + 1, out)
             }
             _ => Err(EngineError::UnknownSegment { id: id.clone() }),
@@ -171,6 +251,7 @@ fn collect(
 struct Combiner<'a> {
     population: &'a Population,
     segments: &'a Segments,
+    lists: &'a ListMembers,
     sets: std::vec::IntoIter<EntitySet>,
     clauses: Vec<EntitySet>,
 }
@@ -200,8 +281,10 @@ impl Combiner<'_> {
             }
             Condition::Segment(id) => {
                 let unknown = || EngineError::UnknownSegment { id: id.clone() };
-                let definition = self.segments.get(id).ok_or_else(unknown)?;
-                self.combine(&definition.condition, false)?
+                match self.segments.get(id).ok_or_else(unknown)? {
+                    Referred::Definition(definition) => self.combine(&definition.condition, false)?,
+                    Referred::List(_) => self.lists.get(id).ok_or_else(unknown)?.clone(),
+                }
             }
             Condition::Performed(_) | Condition::Profile(_) => {
                 self.sets.next().ok_or(EngineError::NotAClause)?

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use whodid_model::{EntityKind, Event, EventType, Instant, TimeRange, Value};
+use whodid_model::{EntityKind, Event, EventType, IdentifierKey, Instant, TimeRange, Value};
 use whodid_query::definition::{Condition, Definition};
 use whodid_query::op::Op;
 use whodid_store::Snapshot;
 
 use crate::error::EngineError;
-use crate::membership::Segments;
+use crate::membership::{Referred, Segments};
 use crate::run::Engine;
 
 mod alone;
@@ -55,6 +55,8 @@ pub enum Observed {
     Profile(BTreeMap<String, Option<Value>>),
     /// Whether the entity is in the segment.
     Segment(bool),
+    /// Whether the entity is in the list, and what it goes by there: none for who has no such identifier.
+    List { member: bool, key: IdentifierKey, identifier: Option<String> },
 }
 
 /// An event that made a clause hold, or kept it from doing so.
@@ -126,7 +128,7 @@ impl Engine {
         let decided = alone.decide(definition, segments, at)?;
         let leaves = definition.leaves().into_iter().zip(decided.leaves);
         let leaves = leaves
-            .map(|((pointer, condition), holds)| leaf(&alone, pointer, condition, holds, at))
+            .map(|((pointer, condition), holds)| leaf(&alone, segments, (pointer, condition), holds, at))
             .collect::<Result<_, _>>()?;
         let leaves_at = match decided.member {
             true => departure::leaves_at(&alone, definition, segments, at)?,
@@ -167,8 +169,8 @@ impl Engine {
 
 fn leaf(
     alone: &Alone,
-    pointer: String,
-    condition: &Condition,
+    segments: &Segments,
+    (pointer, condition): (String, &Condition),
     holds: bool,
     at: Instant,
 ) -> Result<Leaf, EngineError> {
@@ -194,7 +196,13 @@ fn leaf(
             leaf.miss = reading.miss;
         }
         Condition::Profile(query) => leaf.observed = Observed::Profile(alone.profile_values(query, at)),
-        Condition::Segment(_) | Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {}
+        Condition::Segment(id) => {
+            if let Some(Referred::List(list)) = segments.get(id) {
+                let identifier = alone.identifier(list.key, at);
+                leaf.observed = Observed::List { member: holds, key: list.key, identifier };
+            }
+        }
+        Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {}
     }
     Ok(leaf)
 }

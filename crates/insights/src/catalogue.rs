@@ -8,7 +8,9 @@
 
 mod apply;
 mod audit;
+mod jobs;
 mod keys;
+mod lists;
 mod people;
 mod references;
 mod segments;
@@ -30,10 +32,12 @@ use crate::InsightError;
 
 pub use apply::Step;
 pub use audit::{Actor, AuditEntry, Change};
+pub use jobs::{JobState, StoredJob};
 pub use keys::{Key, NewKey, Scope};
+pub use lists::NewList;
 pub use people::{NewPerson, Person, PersonChange, Role};
 pub use references::{Dependent, Reference};
-pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion};
+pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion, StoredList};
 pub(crate) use segments::{clean_description, clean_tags};
 pub use sessions::{Holder, Session, csrf_token};
 
@@ -70,12 +74,14 @@ impl Catalogue {
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS));
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
         MIGRATIONS.run(&pool).await.map_err(sqlx::Error::from)?;
-        Ok(Catalogue {
+        let catalogue = Catalogue {
             pool,
             clock,
             ids: Mutex::new(ContextV7::new()),
             password_checks: tokio::sync::Semaphore::new(limits::PASSWORD_CHECKS),
-        })
+        };
+        catalogue.end_interrupted_jobs().await?;
+        Ok(catalogue)
     }
 
     /// Waits for what is under way, then closes the file. Later calls answer an error.

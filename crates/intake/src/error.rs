@@ -27,6 +27,9 @@ pub enum IntakeError {
     #[error("line {line}: {reason}")]
     File { line: u64, reason: String },
 
+    #[error("{reason}")]
+    Column { reason: String },
+
     #[error("the Parquet file cannot be read: {reason}")]
     Parquet { reason: String },
 

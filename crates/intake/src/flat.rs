@@ -11,7 +11,7 @@ use whodid_model::Event;
 
 use crate::{Enricher, IntakeError, Report};
 
-mod format;
+pub(crate) mod format;
 mod mapping;
 mod row;
 

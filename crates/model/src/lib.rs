@@ -12,7 +12,7 @@ pub mod revision;
 pub mod time;
 pub mod value;
 
-pub use entity::{EntityKind, UserKey};
+pub use entity::{EntityKind, IdentifierKey, UserKey};
 pub use event::{Attributes, Event, EventKey, EventType};
 pub use fault::FaultKind;
 pub use time::{Clock, Instant, Span, SystemClock, TimeRange};

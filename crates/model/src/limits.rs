@@ -89,3 +89,17 @@ pub const LIST_ROWS: usize = 1_000;
 pub const FACET_GROUPS: usize = 10_000;
 /// Most profiles of a users or accounts query in one answer.
 pub const QUERIED_PROFILES: usize = 10_000;
+
+/// Longest identifier in a list, in bytes.
+pub const IDENTIFIER_BYTES: usize = 1_024;
+/// Most identifiers in one list.
+pub const LIST_IDENTIFIERS: u64 = 50_000_000;
+/// Largest list import after decompression, in bytes.
+pub const LIST_DECODED_BYTES: u64 = 8 << 30;
+/// Most rejected lines and ambiguous e-mail addresses that a report shows; the rest is in the file of rejects.
+pub const REPORT_ITEMS: usize = 100;
+/// Most jobs that run at the same time; others wait.
+pub const RUNNING_JOBS: usize = 2;
+/// Most jobs that wait.
+pub const WAITING_JOBS: usize = 100;
+

@@ -8,6 +8,7 @@ mod check;
 mod columns;
 mod error;
 mod identity;
+mod list;
 mod live;
 mod log;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod table;
 pub use check::{CheckReport, Finding, check};
 pub use columns::{Codes, Column, Columns, Run};
 pub use error::StoreError;
+pub use list::{IdList, Ids, ListWriter, Merge, Stage};
 pub use live::Appended;
 pub use owner::{BUCKETS, Owner};
 pub use snapshot::{Bucket, Half, Snapshot};

@@ -1,10 +1,11 @@
 //! One entity as a small snapshot of its own, so that it can be evaluated again and again.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use whodid_model::{EntityKind, Event, Instant, TimeRange, Value};
+use whodid_model::{EntityKind, Event, IdentifierKey, Instant, TimeRange, Value};
 use whodid_query::definition::{Condition, Definition, Performed};
 use whodid_query::search::Query;
 use whodid_store::{Owner, Snapshot};
@@ -12,9 +13,9 @@ use whodid_store::{Owner, Snapshot};
 use crate::clauses::Clauses;
 use crate::entities::{EntitySet, Population};
 use crate::error::EngineError;
-use crate::membership::{Segments, clauses_of, combine};
+use crate::membership::{ListMembers, Segments, clauses_of, combine, lists_of};
 use crate::performed::{Clause, Reading};
-use crate::profile::ProfileTest;
+use crate::profile::{Attribute, ProfileTest};
 use crate::stream::{Row, Streams};
 
 pub(super) struct Alone {
@@ -25,6 +26,7 @@ pub(super) struct Alone {
     ordinal: u32,
     id: String,
     timezone: TimeZone,
+    known_lists: RefCell<ListMembers>,
 }
 
 pub(super) struct Decided {
@@ -52,7 +54,7 @@ impl Alone {
         let snapshot = Snapshot::of_owned(events.collect(), snapshot.watermark());
         let population = Population::of(kind, &snapshot, at);
         let (bucket, ordinal) = population.everyone.iter().next()?;
-        Some(Alone { snapshot, population, bucket, ordinal, id, timezone: timezone.clone() })
+        Some(Alone { snapshot, population, bucket, ordinal, id, timezone: timezone.clone(), known_lists: RefCell::default() })
     }
 
     /// The definition for this entity at an instant that is not before the one that it was taken at.
@@ -64,9 +66,28 @@ impl Alone {
     ) -> Result<Decided, EngineError> {
         let clauses = clauses_of(definition, segments)?;
         let sets = self.sets(&clauses, at)?;
-        let (members, leaves) = combine(definition, segments, &self.population, sets)?;
+        let lists = self.lists(definition, segments, at)?;
+        let (members, leaves) = combine(definition, segments, &self.population, sets, &lists)?;
         let holds = |set: &EntitySet| set.bucket(self.bucket).contains(self.ordinal);
         Ok(Decided { member: holds(&members), leaves: leaves.iter().map(holds).collect() })
+    }
+
+    /// Nothing happens after the instant that the entity was taken at, so each list is read once.
+    fn lists(
+        &self,
+        definition: &Definition,
+        segments: &Segments,
+        at: Instant,
+    ) -> Result<ListMembers, EngineError> {
+        let mut wanted = BTreeMap::new();
+        lists_of(&definition.condition, segments, 0, &mut wanted);
+        let mut known = self.known_lists.borrow_mut();
+        for (id, list) in wanted {
+            if !known.contains_key(id) {
+                known.insert(id.to_string(), list.members(&self.snapshot, &self.population, at)?);
+            }
+        }
+        Ok(known.clone())
     }
 
     /// One clause, a `performed` or a `profile`.
@@ -106,6 +127,17 @@ impl Alone {
     pub(super) fn profile_values(&self, query: &Query, at: Instant) -> BTreeMap<String, Option<Value>> {
         let streams = self.streams(at);
         ProfileTest::new(query, self.population.kind).values(&streams, &self.id, &self.rows(&streams))
+    }
+
+    /// What the entity goes by in a list.
+    pub(super) fn identifier(&self, key: IdentifierKey, at: Instant) -> Option<String> {
+        if key == IdentifierKey::UsrId {
+            return Some(self.id.clone());
+        }
+        let streams = self.streams(at);
+        let address = Attribute::Latest(key.name().to_string());
+        let address = address.value(&streams, &self.id, &self.rows(&streams))?;
+        Some(key.normalized(&address.as_text()).into_owned())
     }
 
     /// The instants of the events that match a step of the clause, in order.

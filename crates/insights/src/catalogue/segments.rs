@@ -1,7 +1,7 @@
 //! Saved segments: what one is, and everything that may happen to it.
 
 use sqlx::Row as _;
-use whodid_model::{EntityKind, Instant, Span, limits};
+use whodid_model::{EntityKind, IdentifierKey, Instant, Span, limits};
 
 use super::references::{self, Dependent, Reference};
 use super::{Catalogue, Connection, Page, PageRequest, Row, clean_name, invalid};
@@ -28,6 +28,17 @@ pub struct Segment {
     pub modified_at: Instant,
     /// Set on a deleted segment.
     pub deleted_at: Option<Instant>,
+    /// What a static segment holds. Its definition is a reference to its own id.
+    pub list: Option<StoredList>,
+}
+
+/// Where the identifiers of a static segment are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredList {
+    pub key: IdentifierKey,
+    /// A file name in the folder of lists. A list that changes gets a new file.
+    pub file: String,
+    pub identifiers: u64,
 }
 
 /// A segment as it was from one update to the next.
@@ -198,6 +209,7 @@ pub(super) async fn create(
         created_at: now,
         modified_at: now,
         deleted_at: None,
+        list: None,
     };
     references::check(connection, &segment, &new.definition.references).await?;
     refuse_name_in_use(connection, &segment).await?;
@@ -227,6 +239,10 @@ pub(super) async fn change_segment(
     }
     if let Some(tags) = change.tags {
         segment.tags = clean_tags(tags)?;
+    }
+    if change.definition.is_some() && segment.list.is_some() {
+        let message = "a static segment holds a list and has no definition";
+        return Err(invalid(Some("/definition"), message, "import a file into it, or make another segment"));
     }
     if let Some(definition) = change.definition {
         segment.definition = checked_json(&definition)?;
@@ -260,7 +276,7 @@ pub(super) async fn delete(
     Ok(())
 }
 
-fn refuse_stale(segment: &Segment, expected_version: Option<i64>) -> Result<(), InsightError> {
+pub(super) fn refuse_stale(segment: &Segment, expected_version: Option<i64>) -> Result<(), InsightError> {
     match expected_version {
         Some(version) if version != segment.version => {
             Err(InsightError::Stale { current_version: segment.version })
@@ -279,7 +295,7 @@ pub(super) async fn live_segment(connection: &mut Connection, id: &str) -> Resul
     if segment.deleted_at.is_some() { Err(not_found(id)) } else { Ok(segment) }
 }
 
-async fn insert(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
+pub(super) async fn insert(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO segments (id, name, name_folded, description, tags, search_text, entity, definition, version,
                                created_at, modified_at)
@@ -301,7 +317,7 @@ async fn insert(connection: &mut Connection, segment: &Segment) -> Result<(), sq
     Ok(())
 }
 
-async fn update(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
+pub(super) async fn update(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE segments
          SET name = $2, name_folded = $3, description = $4, tags = $5, search_text = $6, entity = $7,
@@ -323,7 +339,7 @@ async fn update(connection: &mut Connection, segment: &Segment) -> Result<(), sq
     Ok(())
 }
 
-async fn record_version(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
+pub(super) async fn record_version(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO segment_versions (segment_id, version, name, entity, definition, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -348,7 +364,7 @@ async fn set_deleted(connection: &mut Connection, id: &str, at: Option<Instant>)
     Ok(())
 }
 
-async fn refuse_name_in_use(connection: &mut Connection, segment: &Segment) -> Result<(), InsightError> {
+pub(super) async fn refuse_name_in_use(connection: &mut Connection, segment: &Segment) -> Result<(), InsightError> {
     let holder: Option<(String, String)> = sqlx::query_as(
         "SELECT id, name FROM segments WHERE name_folded = $1 AND id <> $2 AND deleted_at IS NULL",
     )
@@ -357,8 +373,12 @@ async fn refuse_name_in_use(connection: &mut Connection, segment: &Segment) -> R
     .fetch_optional(connection)
     .await?;
     let Some((id, name)) = holder else { return Ok(()) };
+    Err(name_in_use(id, &name))
+}
+
+pub(super) fn name_in_use(id: String, name: &str) -> InsightError {
     let message = format!("a segment named “{name}” exists already (case makes no difference)");
-    Err(InsightError::Conflict { message, users: vec![Dependent::segment(id, name)] })
+    InsightError::Conflict { message, users: vec![Dependent::segment(id, name.to_string())] }
 }
 
 async fn refuse_users(
@@ -461,8 +481,18 @@ impl<'r> sqlx::FromRow<'r, Row> for Segment {
             created_at: Instant(row.try_get("created_at")?),
             modified_at: Instant(row.try_get("modified_at")?),
             deleted_at: row.try_get::<Option<i64>, _>("deleted_at")?.map(Instant),
+            list: stored_list(row)?,
         })
     }
+}
+
+fn stored_list(row: &Row) -> Result<Option<StoredList>, sqlx::Error> {
+    let Some(file) = row.try_get::<Option<String>, _>("list_file")? else { return Ok(None) };
+    let key: String = row.try_get("list_key")?;
+    let unknown = || sqlx::Error::Decode(format!("`{key}` is no key of a list").into());
+    let key = IdentifierKey::named(&key).ok_or_else(unknown)?;
+    let identifiers: i64 = row.try_get("list_identifiers")?;
+    Ok(Some(StoredList { key, file, identifiers: identifiers.max(0) as u64 }))
 }
 
 impl<'r> sqlx::FromRow<'r, Row> for SegmentVersion {

@@ -12,7 +12,7 @@ use crate::IntakeError;
 const HEAD_BYTES: u64 = 512;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Largest window that a Zstandard stream may ask for: 2^27 bytes, its usual limit.
-const ZSTD_WINDOW_LOG: u32 = 27;
+pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -77,7 +77,7 @@ pub(super) fn is_parquet(head: &[u8]) -> bool {
 }
 
 /// The first bytes, and a reader that gives all of them.
-pub(super) fn peek<R: Read>(mut reader: R) -> Result<(Vec<u8>, impl Read), IntakeError> {
+pub(crate) fn peek<R: Read>(mut reader: R) -> Result<(Vec<u8>, impl Read), IntakeError> {
     let mut head = Vec::new();
     reader.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(read_error)?;
     Ok((head.clone(), Cursor::new(head).chain(reader)))
@@ -111,7 +111,7 @@ pub(super) fn text<'a>(reader: Box<dyn Read + 'a>) -> Result<(Format, Box<dyn Re
 }
 
 /// Tells damaged compressed data, which is the sender's, from a failing disk or connection.
-pub(super) fn read_error(error: std::io::Error) -> IntakeError {
+pub(crate) fn read_error(error: std::io::Error) -> IntakeError {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
     match error.kind() {
         InvalidData | InvalidInput | UnexpectedEof | Other => {
