@@ -45,9 +45,10 @@ impl EngineError {
             EngineError::UnknownSegment { .. } => FaultKind::NotFound,
             EngineError::Store(error) => error.kind(),
             EngineError::Plan(error) => plan_kind(error),
-            EngineError::NotAClause | EngineError::Lists { .. } | EngineError::Codec { .. } | EngineError::Columns(_) => {
-                FaultKind::Internal
-            }
+            EngineError::NotAClause
+            | EngineError::Lists { .. }
+            | EngineError::Codec { .. }
+            | EngineError::Columns(_) => FaultKind::Internal,
         }
     }
 }

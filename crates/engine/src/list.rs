@@ -154,7 +154,9 @@ impl<'a> Matcher<'a> {
             IdentifierKey::UsrId => {
                 let everyone = self.everyone.bucket(bucket);
                 for half in self.snapshot.buckets()[bucket].halves() {
-                    by_id(half, everyone, &ids, &mut |place, ordinal| hits.push(Hit { place, bucket, ordinal }));
+                    by_id(half, everyone, &ids, &mut |place, ordinal| {
+                        hits.push(Hit { place, bucket, ordinal })
+                    });
                 }
             }
             IdentifierKey::UsrEmail => {
@@ -219,7 +221,9 @@ fn addresses(snapshot: &Snapshot, everyone: &EntitySet, at: Instant) -> Vec<Vec<
     for (bucket, lain) in snapshot.buckets().iter().enumerate() {
         for half in lain.halves() {
             let Some(column) = half.columns.attribute(paths::USR_EMAIL) else { continue };
-            for (ordinal, run) in half.runs().filter(|(ordinal, _)| everyone.bucket(bucket).contains(*ordinal)) {
+            for (ordinal, run) in
+                half.runs().filter(|(ordinal, _)| everyone.bucket(bucket).contains(*ordinal))
+            {
                 let rows = run.rows();
                 let before = half.columns.ts_us()[rows.clone()].partition_point(|ts_us| *ts_us < at.0);
                 let latest = rows.take(before).rev().find_map(|row| column.value(row));

@@ -15,6 +15,7 @@ mod people;
 mod references;
 mod segments;
 mod sessions;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +39,8 @@ pub use lists::NewList;
 pub use people::{NewPerson, Person, PersonChange, Role};
 pub use references::{Dependent, Reference};
 pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion, StoredList};
-pub(crate) use segments::{clean_description, clean_tags};
 pub use sessions::{Holder, Session, csrf_token};
+pub(crate) use text::{clean_description, clean_tags};
 
 type Database = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;

@@ -1,6 +1,7 @@
 //! What can go wrong with a question about segments and analytics, or with the definitions it rests on.
 
 use whodid_engine::EngineError;
+use whodid_intake::IntakeError;
 use whodid_model::FaultKind;
 use whodid_query::definition::DefinitionError;
 use whodid_query::search::SearchError;
@@ -26,6 +27,15 @@ pub enum InsightError {
 
     #[error("the server is stopping; ask again in a moment")]
     Stopped,
+
+    #[error("the job was cancelled")]
+    Cancelled,
+
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
+
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
 
     #[error(transparent)]
     Definition(#[from] DefinitionError),
@@ -56,7 +66,9 @@ impl InsightError {
             InsightError::NotFound { .. } => FaultKind::NotFound,
             InsightError::Conflict { .. } => FaultKind::Conflict,
             InsightError::Stale { .. } => FaultKind::Stale,
-            InsightError::Stopped => FaultKind::Cancelled,
+            InsightError::Stopped | InsightError::Cancelled => FaultKind::Cancelled,
+            InsightError::File { .. } => FaultKind::Internal,
+            InsightError::Intake(error) => error.kind(),
             InsightError::Definition(error) => error.kind(),
             InsightError::Engine(error) => error.kind(),
             InsightError::Store(error) => error.kind(),

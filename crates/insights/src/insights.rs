@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
-use whodid_engine::{Engine, Membership, Segments};
+use whodid_engine::{Engine, List, Membership, Referred, Segments};
 use whodid_model::{Clock, Instant};
 use whodid_query::definition::Definition;
-use whodid_store::{Snapshot, Store};
+use whodid_store::{IdList, Snapshot, Store, StoreError};
 
 use crate::InsightError;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{self, Catalogue};
+use crate::jobs::Jobs;
 use crate::segments::KnownSize;
 
 /// Cheap to clone.
@@ -29,6 +30,9 @@ pub(crate) struct Inner {
     pub(crate) timezone: TimeZone,
     /// The last size of each segment, by id.
     pub(crate) sizes: Mutex<HashMap<String, KnownSize>>,
+    pub(crate) jobs: Jobs,
+    /// Held while the list of a static segment changes.
+    pub(crate) list_changes: tokio::sync::Mutex<()>,
 }
 
 impl Insights {
@@ -41,7 +45,9 @@ impl Insights {
         threads: usize,
     ) -> Insights {
         let (engine, sizes) = (Engine::new(threads), Mutex::default());
-        Insights { inner: Arc::new(Inner { store, catalogue, engine, clock, timezone, sizes }) }
+        let (jobs, list_changes) = (Jobs::new(), tokio::sync::Mutex::default());
+        let inner = Inner { store, catalogue, engine, clock, timezone, sizes, jobs, list_changes };
+        Insights { inner: Arc::new(inner) }
     }
 
     pub fn catalogue(&self) -> &Arc<Catalogue> {
@@ -106,11 +112,35 @@ impl Insights {
                     pointer: Some(pointer),
                 });
             }
-            let definition = read_definition(&segment.definition)?;
-            open.extend(definition.segments().into_iter().map(|(_, id)| (pointer.clone(), id.to_string())));
-            segments.insert(id, definition);
+            let referred = self.referred_as(&segment).await?;
+            open.extend(referred.segments().into_iter().map(|(_, id)| (pointer.clone(), id.to_string())));
+            segments.insert(id, referred);
         }
         Ok(segments)
+    }
+
+    /// What a saved segment is to those that refer to it.
+    pub(crate) async fn referred_as(&self, segment: &catalogue::Segment) -> Result<Referred, InsightError> {
+        let Some(list) = &segment.list else {
+            return Ok(Referred::Definition(read_definition(&segment.definition)?));
+        };
+        let found = match self.open_list(list) {
+            // It was replaced between two looks.
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                let now = self.inner.catalogue.segment_or_deleted(&segment.id).await?;
+                self.open_list(now.list.as_ref().unwrap_or(list))
+            }
+            found => found,
+        };
+        Ok(Referred::List(List { key: list.key, ids: Arc::new(found?) }))
+    }
+
+    pub(crate) fn open_list(&self, list: &catalogue::StoredList) -> Result<IdList, StoreError> {
+        IdList::open(&self.list_folder().join(&list.file))
+    }
+
+    pub(crate) fn list_folder(&self) -> std::path::PathBuf {
+        self.inner.store.root().join("lists")
     }
 }
 

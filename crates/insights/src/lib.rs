@@ -1,6 +1,6 @@
 //! Segments and analytics: what a question means in terms of the engine.
 //!
-//! Reading order: [`catalogue`] (what people saved) → [`insights`] (the handle) → [`segments`] and [`analytics`] (the
+//! Reading order: [`catalogue`] (what people saved) → [`insights`] (the handle) and [`jobs`] → [`segments`] and [`analytics`] (the
 //! questions). It knows nothing of HTTP.
 
 mod analytics;
@@ -8,6 +8,7 @@ mod calendar;
 pub mod catalogue;
 mod error;
 mod insights;
+mod jobs;
 mod meta;
 mod profiles;
 mod segments;
@@ -19,12 +20,14 @@ pub use analytics::{
 pub use calendar::{CalendarInterval, CalendarUnit};
 pub use error::InsightError;
 pub use insights::Insights;
+pub use jobs::{Finished, Job, JobContext};
 pub use meta::Meta;
 pub use profiles::{EntityProfile, SegmentOf, SegmentsOf, Timeline, TimelineCursor};
 pub use segments::{
-    Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff, DiffRequest,
-    Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, Member, Members, MembersRequest,
-    NewSegment, Note, Pair, Preview, Region, Segment, SegmentChange, Side, UsedIn,
+    Ambiguous, Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff,
+    DiffRequest, Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, ImportMode,
+    ImportReport, ImportRequest, ListedIdentifiers, Member, Members, MembersRequest, NewSegment, Note, Pair,
+    Preview, Region, RejectedLine, Segment, SegmentChange, Side, UnmatchedRequest, UsedIn,
 };
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 

@@ -7,7 +7,7 @@ use whodid_model::{EntityKind, Event, EventType, Instant, Value, limits};
 use whodid_query::definition::{Condition, Definition};
 
 use crate::InsightError;
-use crate::insights::{Inner, Insights, off_thread, read_definition};
+use crate::insights::{Inner, Insights, off_thread};
 use crate::meta::{Asked, Meta};
 
 /// What is known of one entity, by the names that profile queries use.
@@ -104,15 +104,15 @@ impl Insights {
         let mut definitions = Segments::new();
         let mut live = self.live_segments().await?;
         for segment in &live {
-            definitions.insert(segment.id.clone(), read_definition(&segment.definition)?);
+            definitions.insert(segment.id.clone(), self.referred_as(segment).await?);
         }
         live.retain(|segment| segment.entity == kind);
         let snapshot = self.inner.store.snapshot().await?;
         let watermark = snapshot.watermark();
-        let wanted: Vec<String> = live.iter().map(|segment| segment.id.clone()).collect();
+        let wanted: Vec<Definition> = live.iter().map(|segment| refers_to(kind, &segment.id)).collect();
         let (inner, entity) = (self.inner.clone(), id.to_string());
         let decided = off_thread(move || {
-            let wanted: Vec<&Definition> = wanted.iter().filter_map(|id| definitions.get(id)).collect();
+            let wanted: Vec<&Definition> = wanted.iter().collect();
             let Inner { engine, timezone, .. } = &*inner;
             engine.is_member(&snapshot, (kind, &entity), &wanted, &definitions, at, timezone)
         });
@@ -150,4 +150,8 @@ impl Insights {
         let meta = asked.answered(membership.snapshot.watermark(), None);
         Ok(EntityProfile { meta, id: profile.id, attributes: profile.attributes })
     }
+}
+
+fn refers_to(entity: EntityKind, id: &str) -> Definition {
+    Definition { entity, condition: Condition::Segment(id.to_string()) }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use whodid_engine::{EntitySet, Membership};
 use whodid_model::entity::ANONYMOUS_PREFIX;
-use whodid_model::{EntityKind, Instant, Span, limits};
+use whodid_model::{EntityKind, IdentifierKey, Instant, Span, limits};
 use whodid_query::definition::{Definition, Warning};
 use whodid_query::echo::echo;
 
@@ -19,12 +19,16 @@ mod as_code;
 mod comparing;
 mod export;
 mod history;
+mod imports;
+mod lists;
 mod why;
 
 pub use as_code::{Applied, AppliedChange, ApplyAction, CodedSegment};
 pub use comparing::{Compared, Comparison, Diff, DiffRequest, Pair, Region, Side};
 pub use export::Export;
 pub use history::{History, HistoryPoint, HistoryRequest, HistoryStep};
+pub use imports::{Ambiguous, ImportMode, ImportReport, ImportRequest, RejectedLine};
+pub use lists::{ListedIdentifiers, UnmatchedRequest};
 pub use why::Explained;
 
 /// A definition's answer before it is saved.
@@ -94,7 +98,15 @@ pub struct Segment {
     pub tags: Vec<String>,
     pub kind: &'static str,
     pub entity: EntityKind,
-    pub definition: Json,
+    /// Absent for a static segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Json>,
+    /// What the list of a static segment names people by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdentifierKey>,
+    /// How many identifiers the list of a static segment has, of people who are known or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identifiers: Option<u64>,
     pub version: i64,
     pub size: u64,
     pub size_as_of: Instant,
@@ -321,16 +333,21 @@ impl Insights {
             name: stored.name,
             description: stored.description,
             tags: stored.tags,
-            kind: "dynamic",
+            kind: if stored.list.is_some() { "static" } else { "dynamic" },
             entity: definition.entity,
-            definition: definition.to_json(),
+            definition: stored.list.is_none().then(|| definition.to_json()),
+            key: stored.list.as_ref().map(|list| list.key),
+            identifiers: stored.list.as_ref().map(|list| list.identifiers),
             version: stored.version,
             size: known.size,
             size_as_of: known.as_of,
             size_watermark: known.watermark,
             created_at: stored.created_at,
             modified_at: stored.modified_at,
-            echo: self.words(&definition).await?,
+            echo: match &stored.list {
+                Some(list) => list_words(list),
+                None => self.words(&definition).await?,
+            },
             used_in: used_in.into_iter().map(UsedIn::from).collect(),
             warnings: definition.warnings().into_iter().map(Note::from).collect(),
             id: stored.id,
@@ -347,7 +364,7 @@ impl Insights {
         let snapshot = self.inner.store.snapshot().await?;
         let watermark = snapshot.watermark();
         // A segment that rests on others changes with them, so its own version does not tell.
-        if definition.segments().is_empty()
+        if (definition.segments().is_empty() || stored.list.is_some())
             && let Some(known) = self.inner.sizes.lock().get(&stored.id).copied()
             && (known.version, known.watermark) == (stored.version, watermark)
             && known.as_of <= now
@@ -361,6 +378,10 @@ impl Insights {
         self.inner.sizes.lock().insert(stored.id.clone(), known);
         Ok(known)
     }
+}
+
+fn list_words(list: &catalogue::StoredList) -> String {
+    format!("Users in a list of {} by {}", list.identifiers, list.key)
 }
 
 fn ids(membership: &Membership, set: &EntitySet) -> Vec<String> {

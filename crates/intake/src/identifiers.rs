@@ -5,7 +5,7 @@ use std::io::Read;
 use whodid_model::{IdentifierKey, limits};
 
 use crate::IntakeError;
-use crate::rows::{CsvReader, CsvRow};
+use crate::rows::{CsvReader, CsvRow, is_formula};
 
 /// Names that a column of identifiers goes by, in lower case and with `_` for blanks, dots and dashes.
 fn known_names(key: IdentifierKey) -> &'static [&'static str] {
@@ -127,11 +127,6 @@ fn disarmed(cell: &str) -> &str {
     }
 }
 
-/// Whether an export puts an apostrophe before the text.
-pub fn is_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
-}
-
 fn refusal(key: IdentifierKey, text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(format!("the {key} is empty"));
@@ -204,12 +199,15 @@ fn fold(name: &str) -> String {
 }
 
 fn listed(first: &[&str]) -> String {
-    let names: Vec<String> = first.iter().take(20).map(|name| format!("`{}`", excerpt(name.trim()))).collect();
+    let names: Vec<String> =
+        first.iter().take(20).map(|name| format!("`{}`", excerpt(name.trim()))).collect();
     names.join(", ")
 }
 
 fn unknown_column(column: &str, first: &[&str]) -> IntakeError {
-    IntakeError::Column { reason: format!("there is no column `{column}`; the first line has {}", listed(first)) }
+    IntakeError::Column {
+        reason: format!("there is no column `{column}`; the first line has {}", listed(first)),
+    }
 }
 
 fn which_column(key: IdentifierKey, first: &[&str]) -> IntakeError {

@@ -213,6 +213,35 @@ impl<'a> CsvReader<'a> {
     }
 }
 
+/// Writes a row that reads back as these cells. A cell that a spreadsheet would take for a formula gets an apostrophe.
+pub fn write_row<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str>) {
+    for (place, cell) in cells.into_iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        let quoted = cell.contains([',', ';', '\t', '|', '"', '\r', '\n']);
+        if quoted {
+            out.push(b'"');
+        }
+        if is_formula(cell) {
+            out.push(b'\'');
+        }
+        match cell.contains('"') {
+            true => out.extend_from_slice(cell.replace('"', "\"\"").as_bytes()),
+            false => out.extend_from_slice(cell.as_bytes()),
+        }
+        if quoted {
+            out.push(b'"');
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a spreadsheet would take the text, or what an apostrophe hides in it, for a formula.
+pub fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
 fn newlines(text: &[u8]) -> u64 {
     text.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -102,4 +102,3 @@ pub const REPORT_ITEMS: usize = 100;
 pub const RUNNING_JOBS: usize = 2;
 /// Most jobs that wait.
 pub const WAITING_JOBS: usize = 100;
-

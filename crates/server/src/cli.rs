@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod demo;
 mod import;
+mod jobs;
 mod keys;
 mod people;
 mod query;
@@ -39,6 +40,8 @@ enum Command {
     Import(import::ImportArguments),
     /// Ask for people, and keep the question
     Segment(segment::SegmentArguments),
+    /// Work that goes on in the background: list it, watch it, stop it
+    Jobs(jobs::JobsArguments),
     /// Say what a search query means, and how many events it finds
     Query(query::QueryArguments),
     /// Read a data folder through and say what is wrong with it, changing nothing
@@ -87,6 +90,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(flags) => serve::run(flags).await,
         Command::Import(arguments) => import::run(arguments).await,
         Command::Segment(arguments) => segment::run(arguments).await,
+        Command::Jobs(arguments) => jobs::run(arguments).await,
         Command::Query(arguments) => query::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,

@@ -4,6 +4,7 @@
 mod analytics;
 mod audit;
 mod events;
+mod jobs;
 mod keys;
 mod parts;
 mod people;
@@ -80,6 +81,7 @@ fn described() -> (Router<Services>, OpenApi) {
     let document = utoipa::openapi::OpenApiBuilder::new().info(info).build();
     let own = events::routes()
         .merge(segments::routes())
+        .merge(jobs::routes())
         .merge(profiles::routes())
         .merge(queries::routes())
         .merge(keys::routes())

@@ -54,6 +54,7 @@ impl Services {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let insights =
             Insights::new(store.clone(), catalogue, clock.clone(), config.timezone.clone(), threads);
+        insights.sweep_lists_at_start().await?;
         Ok(Services(Arc::new(Parts {
             store,
             insights,
@@ -77,6 +78,7 @@ impl Services {
     pub(crate) async fn close(self) -> Result<(), StartError> {
         self.arrived.close();
         self.arrived.wait().await;
+        self.insights.stop_jobs().await;
         self.store.clone().close().await?;
         self.catalogue().close().await;
         Ok(())

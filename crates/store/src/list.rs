@@ -160,6 +160,16 @@ impl IdList {
         Ok(self.bucket(bucket_of(id))?.find(id).is_some())
     }
 
+    /// How many identifiers both lists have.
+    pub fn common(&self, other: &IdList) -> Result<u64, StoreError> {
+        let mut common = 0;
+        for bucket in (0..BUCKETS).filter(|bucket| self.bucket_len(*bucket) > 0) {
+            let (mine, theirs) = (self.bucket(bucket)?, other.bucket(bucket)?);
+            common += (mine.len() - Merge::Minus.apply(&mine, &theirs).len()) as u64;
+        }
+        Ok(common)
+    }
+
     /// Writes this list changed by another one.
     pub fn merged(&self, other: &IdList, how: Merge, path: &Path) -> Result<IdList, StoreError> {
         let mut writer = ListWriter::create(path)?;
@@ -225,7 +235,12 @@ fn read_directory(path: &Path, directory: &[u8]) -> Result<Vec<Block>, StoreErro
     }
     let block = |bucket: usize| {
         let at = MAGIC.len() + bucket * ENTRY_BYTES;
-        Block { offset: number(at), count: number(at + 8), text_bytes: number(at + 16), hash: number(at + 24) }
+        Block {
+            offset: number(at),
+            count: number(at + 8),
+            text_bytes: number(at + 16),
+            hash: number(at + 24),
+        }
     };
     Ok((0..BUCKETS).map(block).collect())
 }
@@ -250,14 +265,14 @@ impl ListWriter {
     pub fn bucket(&mut self, ids: &[&str]) -> Result<(), StoreError> {
         let mut bytes = Vec::new();
         for id in ids {
-            let length = u16::try_from(id.len()).map_err(|_| damaged(&self.path, "an identifier is too long"))?;
+            let length =
+                u16::try_from(id.len()).map_err(|_| damaged(&self.path, "an identifier is too long"))?;
             bytes.extend(length.to_le_bytes());
         }
         let lengths = bytes.len();
         ids.iter().for_each(|id| bytes.extend_from_slice(id.as_bytes()));
         let text_bytes = (bytes.len() - lengths) as u64;
-        let block =
-            Block { offset: self.offset, count: ids.len() as u64, text_bytes, hash: xxh3_64(&bytes) };
+        let block = Block { offset: self.offset, count: ids.len() as u64, text_bytes, hash: xxh3_64(&bytes) };
         self.file.write_all(&bytes).map_err(|source| StoreError::io(&self.path, source))?;
         self.offset += bytes.len() as u64;
         self.blocks.push(block);

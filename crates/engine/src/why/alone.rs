@@ -54,7 +54,15 @@ impl Alone {
         let snapshot = Snapshot::of_owned(events.collect(), snapshot.watermark());
         let population = Population::of(kind, &snapshot, at);
         let (bucket, ordinal) = population.everyone.iter().next()?;
-        Some(Alone { snapshot, population, bucket, ordinal, id, timezone: timezone.clone(), known_lists: RefCell::default() })
+        Some(Alone {
+            snapshot,
+            population,
+            bucket,
+            ordinal,
+            id,
+            timezone: timezone.clone(),
+            known_lists: RefCell::default(),
+        })
     }
 
     /// The definition for this entity at an instant that is not before the one that it was taken at.

@@ -52,7 +52,8 @@ pub struct StoredJob {
     pub finished_at: Option<Instant>,
 }
 
-const INTERRUPTED: &str = "the server stopped while the job was under way; nothing of it was kept: start it again";
+const INTERRUPTED: &str =
+    "the server stopped while the job was under way; nothing of it was kept: start it again";
 
 impl Catalogue {
     pub(crate) async fn insert_job(
@@ -116,16 +117,14 @@ impl Catalogue {
 
     /// Says of every job that was not over when its process ended that it failed. To be called once at a start.
     pub(crate) async fn end_interrupted_jobs(&self) -> Result<(), InsightError> {
-        sqlx::query(
-            "UPDATE jobs SET state = $1, error = $2, finished_at = $3 WHERE state IN ($4, $5)",
-        )
-        .bind(JobState::Failed.name())
-        .bind(INTERRUPTED)
-        .bind(self.now().0)
-        .bind(JobState::Queued.name())
-        .bind(JobState::Running.name())
-        .execute(&self.pool)
-        .await?;
+        sqlx::query("UPDATE jobs SET state = $1, error = $2, finished_at = $3 WHERE state IN ($4, $5)")
+            .bind(JobState::Failed.name())
+            .bind(INTERRUPTED)
+            .bind(self.now().0)
+            .bind(JobState::Queued.name())
+            .bind(JobState::Running.name())
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -137,13 +136,12 @@ impl Catalogue {
     /// In order of creation, the newest first.
     pub(crate) async fn stored_jobs(&self, page: &PageRequest) -> Result<Page<StoredJob>, InsightError> {
         let (after, rows) = page.bounds()?;
-        let rows: Vec<StoredJob> = sqlx::query_as(
-            "SELECT * FROM jobs WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2",
-        )
-        .bind(after)
-        .bind(rows)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<StoredJob> =
+            sqlx::query_as("SELECT * FROM jobs WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2")
+                .bind(after)
+                .bind(rows)
+                .fetch_all(&self.pool)
+                .await?;
         Ok(Page::new(rows, page.limit, |job| &job.id))
     }
 }

@@ -3,9 +3,9 @@
 use whodid_model::EntityKind;
 
 use super::segments::{
-    Segment, StoredList, clean_description, clean_tags, insert, live_segment, record_version,
-    refuse_name_in_use, refuse_stale, update,
+    Segment, StoredList, any_segment, insert, live_segment, record_version, refuse_name_in_use, update,
 };
+use super::text::{clean_description, clean_tags};
 use super::{Catalogue, Connection, clean_name, invalid};
 use crate::InsightError;
 
@@ -55,16 +55,10 @@ impl Catalogue {
 
     /// Gives a static segment another list and raises its version; the segment as it is then.
     ///
-    /// Errors: `NotFound`; `Stale` unless it still has `version`; `Invalid` for a segment with a definition.
-    pub async fn replace_list(
-        &self,
-        id: &str,
-        list: StoredList,
-        version: i64,
-    ) -> Result<Segment, InsightError> {
+    /// Errors: `NotFound`; `Invalid` for a segment with a definition.
+    pub async fn replace_list(&self, id: &str, list: StoredList) -> Result<Segment, InsightError> {
         let mut transaction = self.begin().await?;
         let mut segment = live_segment(&mut transaction, id).await?;
-        refuse_stale(&segment, Some(version))?;
         if segment.list.is_none() {
             let message = format!("segment “{}” has a definition and holds no list", segment.name);
             return Err(invalid(None, message, "name a static segment"));
@@ -77,6 +71,21 @@ impl Catalogue {
         record_version(&mut transaction, &segment).await?;
         transaction.commit().await?;
         Ok(segment)
+    }
+
+    /// Every static segment, deleted ones among them.
+    pub(crate) async fn segments_with_lists(&self) -> Result<Vec<Segment>, InsightError> {
+        let found = sqlx::query_as("SELECT * FROM segments WHERE list_file IS NOT NULL ORDER BY id");
+        Ok(found.fetch_all(&self.pool).await?)
+    }
+
+    /// Gives a static segment, deleted or not, its list in another file, without a new version.
+    pub(crate) async fn rewrite_list(&self, id: &str, list: StoredList) -> Result<(), InsightError> {
+        let mut transaction = self.begin().await?;
+        let segment = Segment { list: Some(list), ..any_segment(&mut transaction, id).await? };
+        store_list(&mut transaction, &segment).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// The files of all lists, those of deleted segments among them: these can be restored.

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use whodid_model::{EntityKind, IdentifierKey, Instant, Span, limits};
 
 use super::references::{self, Dependent, Reference};
+use super::text::{clean_description, clean_tags, contains_pattern, fold, search_text, tags_json};
 use super::{Catalogue, Connection, Page, PageRequest, Row, clean_name, invalid};
 use crate::InsightError;
 
@@ -276,7 +277,7 @@ pub(super) async fn delete(
     Ok(())
 }
 
-pub(super) fn refuse_stale(segment: &Segment, expected_version: Option<i64>) -> Result<(), InsightError> {
+fn refuse_stale(segment: &Segment, expected_version: Option<i64>) -> Result<(), InsightError> {
     match expected_version {
         Some(version) if version != segment.version => {
             Err(InsightError::Stale { current_version: segment.version })
@@ -339,7 +340,10 @@ pub(super) async fn update(connection: &mut Connection, segment: &Segment) -> Re
     Ok(())
 }
 
-pub(super) async fn record_version(connection: &mut Connection, segment: &Segment) -> Result<(), sqlx::Error> {
+pub(super) async fn record_version(
+    connection: &mut Connection,
+    segment: &Segment,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO segment_versions (segment_id, version, name, entity, definition, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -364,7 +368,10 @@ async fn set_deleted(connection: &mut Connection, id: &str, at: Option<Instant>)
     Ok(())
 }
 
-pub(super) async fn refuse_name_in_use(connection: &mut Connection, segment: &Segment) -> Result<(), InsightError> {
+pub(super) async fn refuse_name_in_use(
+    connection: &mut Connection,
+    segment: &Segment,
+) -> Result<(), InsightError> {
     let holder: Option<(String, String)> = sqlx::query_as(
         "SELECT id, name FROM segments WHERE name_folded = $1 AND id <> $2 AND deleted_at IS NULL",
     )
@@ -397,66 +404,6 @@ async fn refuse_users(
 
 fn not_found(id: &str) -> InsightError {
     InsightError::NotFound { what: "segment", id: id.to_string() }
-}
-
-/// Text in which case makes no difference.
-fn fold(text: &str) -> String {
-    text.to_lowercase()
-}
-
-fn search_text(segment: &Segment) -> String {
-    fold(&format!("{}\n{}\n{}", segment.name, segment.description, segment.tags.join("\n")))
-}
-
-/// A `LIKE` pattern (with `\` as its escape) for texts that hold `part`.
-fn contains_pattern(part: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in part.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
-fn tags_json(tags: &[String]) -> String {
-    serde_json::Value::from(tags).to_string()
-}
-
-pub(crate) fn clean_description(description: String) -> Result<String, InsightError> {
-    if description.len() > limits::DESCRIPTION_BYTES {
-        let message = format!("the description is longer than {} bytes", limits::DESCRIPTION_BYTES);
-        return Err(invalid(Some("/description"), message, "shorten it"));
-    }
-    if description.contains('\0') {
-        return Err(invalid(Some("/description"), "the description holds a NUL character", "take it out"));
-    }
-    Ok(description)
-}
-
-/// Without surrounding blanks and repetitions, in the order given.
-pub(crate) fn clean_tags(tags: Vec<String>) -> Result<Vec<String>, InsightError> {
-    let mut clean: Vec<String> = Vec::new();
-    for (index, tag) in tags.iter().enumerate() {
-        let tag = tag.trim();
-        if tag.is_empty() || tag.chars().count() > limits::TAG_CHARS || tag.chars().any(char::is_control) {
-            return Err(invalid(
-                Some(&format!("/tags/{index}")),
-                "the tag is empty, too long or holds a control character",
-                format!("write 1 to {} visible characters", limits::TAG_CHARS),
-            ));
-        }
-        if !clean.iter().any(|seen| seen == tag) {
-            clean.push(tag.to_string());
-        }
-    }
-    if clean.len() > limits::TAGS {
-        let message = format!("{} tags are more than the limit of {}", clean.len(), limits::TAGS);
-        return Err(invalid(Some("/tags"), message, "keep those that people search for"));
-    }
-    Ok(clean)
 }
 
 fn checked_json(definition: &Definition) -> Result<String, InsightError> {

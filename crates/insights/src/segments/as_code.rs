@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use whodid_engine::Segments;
+use whodid_engine::{Referred, Segments};
 use whodid_model::{Instant, limits};
 use whodid_query::definition::{Condition, Definition};
 
@@ -99,7 +99,8 @@ impl Insights {
                 definition,
             })
         };
-        live.iter().map(coded).collect()
+        // A list is data and is not written down here.
+        live.iter().filter(|segment| segment.list.is_none()).map(coded).collect()
     }
 
     /// Makes the catalogue hold these segments: creates what is missing and changes what differs, all or nothing. With
@@ -123,7 +124,11 @@ impl Insights {
         let at = self.instant(None);
         let asked = Asked::new(at);
         let live = self.live_segments().await?;
-        let plan = Plan::new(live, list, prune, || self.catalogue().new_id())?;
+        let mut before = Segments::new();
+        for segment in &live {
+            before.insert(segment.id.clone(), self.referred_as(segment).await?);
+        }
+        let plan = Plan::new((live, before), list, prune, || self.catalogue().new_id())?;
         let snapshot = self.inner.store.snapshot().await?;
         let mut changes = Vec::new();
         for planned in plan.entries() {
@@ -153,9 +158,10 @@ impl Insights {
         segments: &Segments,
         at: Instant,
     ) -> Result<whodid_engine::EntitySet, InsightError> {
-        let Some(definition) = segments.get(id) else { return Ok(whodid_engine::EntitySet::empty()) };
+        let Some(entity) = kind(id, segments) else { return Ok(whodid_engine::EntitySet::empty()) };
+        let definition = Definition { entity, condition: Condition::Segment(id.to_string()) };
         let (engine, timezone) = (&self.inner.engine, &self.inner.timezone);
-        Ok(engine.membership(snapshot, definition, segments, at, timezone).await?.members)
+        Ok(engine.membership(snapshot, &definition, segments, at, timezone).await?.members)
     }
 
     pub(crate) async fn live_segments(&self) -> Result<Vec<catalogue::Segment>, InsightError> {
@@ -173,7 +179,7 @@ impl Insights {
 }
 
 fn kind(id: &str, segments: &Segments) -> Option<whodid_model::EntityKind> {
-    segments.get(id).map(|definition| definition.entity)
+    segments.get(id).map(Referred::entity)
 }
 
 /// Replaces the references for which there is another text.

@@ -145,7 +145,7 @@ async fn agree(insights: &Insights, segment: &Segment) -> Result<(), TestCaseErr
     let request = HistoryRequest { from: None, to: None, step: HistoryStep::Week };
     let history = insights.history(id, &request).await.unwrap();
     prop_assert_eq!(history.points.last().map(|point| point.size), Some(size));
-    let definition = Definition::from_json(&segment.definition).unwrap();
+    let definition = Definition::from_json(segment.definition.as_ref().unwrap()).unwrap();
     let request = DiffRequest { sample_size: 0, members: false };
     let diff = insights.diff_definition(id, &definition, None, &request).await.unwrap();
     prop_assert_eq!((diff.joined, diff.left, diff.stayed), (0, 0, size));

@@ -129,6 +129,16 @@ impl Client {
         self.exchange(Method::POST, path, "application/octet-stream", Body::from_stream(body)).await
     }
 
+    /// Sends a form piece by piece, as it is read.
+    pub(super) async fn form(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<Value, CliError> {
+        self.exchange(Method::POST, path, content_type, Body::from_stream(body)).await
+    }
+
     /// All items of a list, page after page.
     pub(super) async fn pages(&self, path: &str) -> Result<Vec<Value>, CliError> {
         let mut items = Vec::new();
@@ -170,7 +180,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        content_type: &'static str,
+        content_type: &str,
         body: Body,
     ) -> Result<Value, CliError> {
         let (status, body) = self.respond(method, path, content_type, body).await?;
@@ -188,7 +198,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        content_type: &'static str,
+        content_type: &str,
         body: Body,
     ) -> Result<(StatusCode, Body), CliError> {
         let mut request =

@@ -10,6 +10,7 @@ use super::client::{Client, Target, escape};
 use super::{CliError, Done};
 
 mod as_code;
+mod import;
 mod print;
 
 #[derive(Debug, Args)]
@@ -128,6 +129,8 @@ enum SegmentCommand {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },
+    /// Make a segment from a file of user ids or e-mail addresses, or change one
+    Import(import::ImportArguments),
     /// Save a definition
     Create {
         name: String,
@@ -148,7 +151,10 @@ enum ExportFormat {
 }
 
 pub(super) async fn run(arguments: SegmentArguments) -> Done {
-    let client = arguments.target.connect().await?;
+    let client = match &arguments.command {
+        SegmentCommand::Import(_) => arguments.target.connect_or_create().await?,
+        _ => arguments.target.connect().await?,
+    };
     let done = act(&client, arguments.command, arguments.json).await;
     client.close().await?;
     done
@@ -207,6 +213,7 @@ async fn act(client: &Client, command: SegmentCommand, as_json: bool) -> Done {
                 .post("/segments/compare", "segment_comparison", json!({"segment_ids": ids, "at": at}))
                 .await?
         }
+        SegmentCommand::Import(arguments) => import::import(client, arguments).await?,
         SegmentCommand::Create { name, file, description, tags } => {
             let definition = read_definition(file)?;
             let attributes =
@@ -228,6 +235,7 @@ async fn act(client: &Client, command: SegmentCommand, as_json: bool) -> Done {
         SegmentCommand::Diff { .. } => print::diff(&answer),
         SegmentCommand::Compare { .. } => print::comparison(&answer),
         SegmentCommand::Apply { .. } => print::plan(&answer),
+        SegmentCommand::Import(_) => import::print(&answer),
         SegmentCommand::Export { .. } | SegmentCommand::ExportYaml { .. } => {}
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! Segments: ask without saving, save, change, and see who is in them.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::catalogue::{PageRequest, SegmentVersion};
-use whodid_insights::{MembersRequest, NewSegment, Note, Preview, Segment, SegmentChange};
-use whodid_model::{EntityKind, Instant};
+use whodid_insights::{NewSegment, Note, Preview, Segment, SegmentChange};
+use whodid_model::{EntityKind, IdentifierKey, Instant};
 use whodid_query::definition::Definition;
 
 use crate::auth::{MayRead, MayWrite};
@@ -25,6 +23,8 @@ use crate::services::Services;
 mod as_code;
 mod comparing;
 mod export;
+mod imports;
+mod members;
 mod why;
 
 const TYPE: &str = "segment";
@@ -39,7 +39,8 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(get, update, delete))
         .routes(routes!(restore))
         .routes(routes!(versions))
-        .routes(routes!(members))
+        .merge(members::routes())
+        .merge(imports::routes())
         .merge(export::routes())
         .merge(why::routes())
         .merge(comparing::routes())
@@ -170,8 +171,16 @@ struct SegmentAttributes {
     kind: &'static str,
     #[schema(value_type = String, example = "user")]
     entity: EntityKind,
-    #[schema(value_type = Object)]
-    definition: Value,
+    /// Absent for a static segment, which holds a list.
+    #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definition: Option<Value>,
+    /// What the list of a static segment names people by: `usr.id` or `usr.email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'static str>,
+    /// How many identifiers the list of a static segment has, of people who are known or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifiers: Option<u64>,
     /// One more with every change.
     version: i64,
     size: u64,
@@ -207,6 +216,8 @@ fn resource(segment: Segment) -> Resource<SegmentAttributes> {
         kind: segment.kind,
         entity: segment.entity,
         definition: segment.definition,
+        key: segment.key.map(IdentifierKey::name),
+        identifiers: segment.identifiers,
         version: segment.version,
         size: segment.size,
         size_as_of: segment.size_as_of,
@@ -364,20 +375,23 @@ struct VersionAttributes {
     name: String,
     #[schema(value_type = String)]
     entity: EntityKind,
-    #[schema(value_type = Object)]
-    definition: Value,
+    /// Absent for a static segment.
+    #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definition: Option<Value>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Instant,
 }
 
-fn version_resource(version: SegmentVersion) -> Result<Resource<VersionAttributes>, Problem> {
-    let definition = serde_json::from_str(&version.definition)
+fn version_resource(segment: &str, version: SegmentVersion) -> Result<Resource<VersionAttributes>, Problem> {
+    let definition: Value = serde_json::from_str(&version.definition)
         .map_err(|error| Problem::internal(&format!("the stored definition is not JSON: {error}")))?;
     let attributes = VersionAttributes {
         version: version.version,
         name: version.name,
         entity: version.entity,
-        definition,
+        // A static segment is kept as a reference to itself.
+        definition: (definition["where"]["segment"] != segment).then_some(definition),
         created_at: version.created_at,
     };
     Ok(Resource { id: version.version.to_string(), kind: "segment_version", attributes })
@@ -394,68 +408,9 @@ async fn versions(
     Path(id): Path<String>,
 ) -> Answer<Many<VersionAttributes>> {
     let versions = services.insights.segment_versions(&id).await?;
-    let data = versions.into_iter().map(version_resource).collect::<Result<_, _>>()?;
+    let data =
+        versions.into_iter().map(|version| version_resource(&id, version)).collect::<Result<_, _>>()?;
     Ok(Json(Many { data, meta: ListMeta { page: PageMeta { next: None } } }))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct MembersParameters {
-    /// The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
-    #[param(value_type = Option<String>)]
-    at: Option<Instant>,
-    /// Only ids that hold this text, whatever the case.
-    #[serde(rename = "filter[q]")]
-    search: Option<String>,
-    /// `profile`: with each member's profile.
-    include: Option<String>,
-    /// `meta.page.next` of the page before.
-    #[serde(rename = "page[cursor]")]
-    cursor: Option<String>,
-    /// How many at most.
-    #[serde(rename = "page[limit]")]
-    limit: Option<usize>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct MembersMeta {
-    /// All members that the filter accepts, on whichever page.
-    total: u64,
-    page: PageMeta,
-    #[serde(flatten)]
-    answer: AnswerMeta,
-}
-
-/// Who is in a segment, in order of id.
-#[utoipa::path(
-    get, path = "/segments/{id}/members", tag = "Segments", params(("id" = String, Path), MembersParameters),
-    responses((status = 200, body = Many<BTreeMap<String, Object>, MembersMeta>))
-)]
-async fn members(
-    _: MayRead,
-    State(services): State<Services>,
-    Path(id): Path<String>,
-    Parameters(parameters): Parameters<MembersParameters>,
-) -> Answer<Many<BTreeMap<String, Value>, MembersMeta>> {
-    let profiles = includes_profile(parameters.include.as_deref())?;
-    let request = MembersRequest {
-        at: parameters.at,
-        after: parameters.cursor,
-        limit: parameters.limit.unwrap_or(PAGE_DEFAULT),
-        search: parameters.search,
-        profiles,
-    };
-    let members = services.insights.members(&id, &request).await?;
-    let kind = members.entity.name();
-    let data = members.members.into_iter().map(|member| Resource {
-        id: member.id,
-        kind,
-        attributes: member.profile.into_iter().map(|(name, value)| (name, value.to_json())).collect(),
-    });
-    let page = PageMeta { next: members.next };
-    let meta = MembersMeta { total: members.total, page, answer: members.meta.into() };
-    Ok(Json(Many { data: data.collect(), meta }))
 }
 
 fn includes_profile(include: Option<&str>) -> Result<bool, Problem> {

@@ -7,6 +7,7 @@ mod command_line;
 mod description;
 mod intake;
 mod matrix;
+mod lists;
 mod nasty;
 mod questions;
 mod segments;

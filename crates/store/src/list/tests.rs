@@ -68,7 +68,8 @@ fn damage_is_noticed() {
         let mut changed = whole.clone();
         changed[place] ^= 1;
         std::fs::write(&path, changed).unwrap();
-        let read = IdList::open(&path).and_then(|list| (0..BUCKETS).try_for_each(|b| list.bucket(b).map(|_| ())));
+        let read =
+            IdList::open(&path).and_then(|list| (0..BUCKETS).try_for_each(|b| list.bucket(b).map(|_| ())));
         assert!(read.is_err(), "{place}");
     }
 }

@@ -11,7 +11,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("intake", &["model"]),
     ("store", &["model", "intake"]),
     ("engine", &["model", "query", "match", "store"]),
-    ("insights", &["model", "query", "match", "store", "engine"]),
+    ("insights", &["model", "query", "match", "intake", "store", "engine"]),
     ("server", &["model", "query", "match", "intake", "store", "engine", "insights"]),
     ("testkit", &["model", "intake"]),
 ];

@@ -1,8 +1,8 @@
 //! What has to be done so that the catalogue holds a list of segments.
 
 use super::{
-    AppliedChange, ApplyAction, BTreeMap, BTreeSet, CodedSegment, Definition, InsightError, SegmentChange,
-    Segments, Step, catalogue, read_definition, rename, to_catalogue,
+    AppliedChange, ApplyAction, BTreeMap, BTreeSet, CodedSegment, Definition, InsightError, Referred,
+    SegmentChange, Segments, Step, catalogue, rename, to_catalogue,
 };
 
 pub(super) struct Plan {
@@ -22,18 +22,15 @@ struct Wanted {
 
 impl Plan {
     pub(super) fn new(
-        live: Vec<catalogue::Segment>,
+        (live, before): (Vec<catalogue::Segment>, Segments),
         list: Vec<CodedSegment>,
         prune: bool,
         new_id: impl Fn() -> String,
     ) -> Result<Plan, InsightError> {
-        let mut before = Segments::new();
-        for segment in &live {
-            before.insert(segment.id.clone(), read_definition(&segment.definition)?);
-        }
         let mut wanted = identify(&live, list, new_id)?;
         let listed: BTreeSet<String> = wanted.iter().map(|one| one.id.clone()).collect();
-        let stays = |segment: &&catalogue::Segment| !prune || listed.contains(&segment.id);
+        let stays =
+            |segment: &&catalogue::Segment| !prune || listed.contains(&segment.id) || segment.list.is_some();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for segment in live.iter().filter(stays) {
             names.insert(fold(&segment.name), segment.id.clone());
@@ -45,7 +42,8 @@ impl Plan {
         }
         let mut after: Segments = before.clone();
         after.retain(|id, _| ids.contains(id));
-        after.extend(wanted.iter().map(|one| (one.id.clone(), one.coded.definition.clone())));
+        let referred = |one: &Wanted| Referred::Definition(one.coded.definition.clone());
+        after.extend(wanted.iter().map(|one| (one.id.clone(), referred(one))));
         refuse_other_kinds(&wanted, &after)?;
         let order = order(&wanted, &after)?;
         let mut plan = Plan { entries: Vec::new(), steps: Vec::new(), before, after };
@@ -121,7 +119,8 @@ impl Wanted {
             changed.push("tags");
             change.tags = Some(tags);
         }
-        if before.get(&id) != Some(&definition) {
+        let same = matches!(before.get(&id), Some(Referred::Definition(before)) if *before == definition);
+        if !same {
             changed.push("definition");
             change.definition = Some(definition_text);
         }
@@ -167,6 +166,11 @@ fn identify(
             return Err(invalid(format!("/{place}/name"), message, "name each segment once"));
         }
         let existing = live.iter().find(|segment| fold(&segment.name) == fold(&coded.name)).cloned();
+        if existing.as_ref().is_some_and(|segment| segment.list.is_some()) {
+            let message =
+                format!("“{}” is a static segment: it holds a list and has no definition", coded.name);
+            return Err(invalid(format!("/{place}/name"), message, "choose another name, or import into it"));
+        }
         let id = existing.as_ref().map_or_else(&new_id, |segment| segment.id.clone());
         wanted.push(Wanted { id, coded, existing });
     }
@@ -199,7 +203,7 @@ fn resolve(
 fn refuse_other_kinds(wanted: &[Wanted], after: &Segments) -> Result<(), InsightError> {
     for (id, definition) in after {
         for (pointer, to) in definition.segments() {
-            let Some(other) = after.get(to).filter(|other| other.entity != definition.entity) else {
+            let Some(other) = after.get(to).filter(|other| other.entity() != definition.entity()) else {
                 continue;
             };
             let place = wanted.iter().position(|one| one.id == *id || one.id == to);
@@ -208,7 +212,7 @@ fn refuse_other_kinds(wanted: &[Wanted], after: &Segments) -> Result<(), Insight
                 None => format!("/{}/definition/entity", place.unwrap_or_default()),
             };
             let message =
-                format!("a segment of {}s would refer to one of {}s", definition.entity, other.entity);
+                format!("a segment of {}s would refer to one of {}s", definition.entity(), other.entity());
             return Err(invalid(pointer, message, "refer to segments of one kind of entity"));
         }
     }

@@ -54,7 +54,9 @@ pub(super) fn segment(segment: &Value) {
     if let Some(size) = attributes["size"].as_u64() {
         println!("{} members as of {}\n", grouped(size), text(&attributes["size_as_of"]));
     }
-    println!("{:#}", attributes["definition"]);
+    if attributes["definition"].is_object() {
+        println!("{:#}", attributes["definition"]);
+    }
 }
 
 fn number(value: &Value) -> u64 {

@@ -5,14 +5,16 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::Export;
+use whodid_intake::rows::write_row;
 use whodid_model::Instant;
+use whodid_store::BUCKETS;
 
 use super::includes_profile;
 use crate::auth::MayRead;
@@ -29,7 +31,11 @@ const AS_OF: HeaderName = HeaderName::from_static("whodid-as-of");
 const TOTAL: HeaderName = HeaderName::from_static("whodid-total");
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
-    OpenApiRouter::new().routes(routes!(csv)).routes(routes!(ndjson)).routes(routes!(parquet))
+    OpenApiRouter::new()
+        .routes(routes!(csv))
+        .routes(routes!(ndjson))
+        .routes(routes!(parquet))
+        .routes(routes!(identifiers))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -97,6 +103,50 @@ async fn export(services: &Services, id: &str, parameters: ExportParameters) -> 
     Ok(services.insights.export(id, parameters.at, profiles).await?)
 }
 
+/// Everything in the list of a static segment as CSV, of people who are known or not. Imported again it is the same list.
+#[utoipa::path(
+    get, path = "/segments/{id}/identifiers.csv", tag = "Segments", params(("id" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/csv"))
+)]
+async fn identifiers(
+    _: MayRead,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let (name, list) = services.insights.identifiers(&id).await?;
+    let total = list.ids.len();
+    let mut header = Vec::new();
+    write_row(&mut header, [list.key.name()]);
+    let buckets = stream::iter(0..BUCKETS).then(move |bucket| {
+        let ids = list.ids.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let ids = ids.bucket(bucket).map_err(std::io::Error::other)?;
+            let mut rows = Vec::new();
+            ids.iter().for_each(|id| write_row(&mut rows, [id]));
+            Ok::<Bytes, std::io::Error>(Bytes::from(rows))
+        });
+        async move { read.await.map_err(std::io::Error::other)? }
+    });
+    let first = stream::iter([Ok(Bytes::from(header))]);
+    let name = utf8_percent_encode(&format!("{name}.csv"), NON_ALPHANUMERIC).to_string();
+    let headers = [
+        (header::CONTENT_TYPE, Csv::CONTENT_TYPE.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
+        (TOTAL, total.to_string()),
+    ];
+    Ok(with_headers(Body::from_stream(first.chain(buckets)), headers))
+}
+
+fn with_headers<const N: usize>(body: Body, headers: [(HeaderName, String); N]) -> Response {
+    let mut response = body.into_response();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
 /// The response. What goes wrong once it has begun ends it without its last chunk, so that no client takes a part for
 /// the whole.
 fn file<F: Format>(export: Export, format: F) -> Response {
@@ -120,11 +170,5 @@ fn file<F: Format>(export: Export, format: F) -> Response {
             Err(stopped) => (Err(std::io::Error::other(stopped)), None),
         })
     });
-    let mut response = Body::from_stream(chunks).into_response();
-    for (name, value) in headers {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    with_headers(Body::from_stream(chunks), headers)
 }

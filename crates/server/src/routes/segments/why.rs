@@ -44,7 +44,8 @@ struct LeafAnswer {
     /// JSON pointer into the definition.
     pointer: String,
     holds: bool,
-    /// A count; the number of a measure, or null; the profile attributes looked at; whether in the segment.
+    /// A count; the number of a measure, or null; the profile attributes looked at; whether in the segment; of a static
+    /// segment whether in the list, by which key, and what the entity goes by there.
     #[schema(value_type = Object)]
     observed: Value,
     /// What `observed` has to meet.
@@ -166,6 +167,9 @@ impl From<Leaf> for LeafAnswer {
                 json!(attributes.collect::<BTreeMap<String, Value>>())
             }
             Observed::Segment(member) => member.into(),
+            Observed::List { member, key, identifier } => {
+                json!({"list": member, "key": key.name(), "identifier": identifier})
+            }
         };
         let end = |instant: Instant, open: Instant| (instant != open).then_some(instant);
         LeafAnswer {

@@ -11,6 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value as Json};
 use whodid_insights::{Export, Member};
+use whodid_intake::rows::is_formula;
 use whodid_model::{EntityKind, Value};
 
 use crate::problem::Problem;
@@ -73,7 +74,7 @@ fn cell(value: &Value) -> String {
 
 /// Text that no spreadsheet takes for a formula.
 fn harmless(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    if is_formula(&text) { format!("'{text}") } else { text }
 }
 
 impl Format for Csv {
