@@ -414,6 +414,7 @@ export function sankeyRequest(range: TimeRange, pathway: PathwayQuery): ApiReque
         target: facet,
         number_of_steps: pathway.steps,
         entries_per_step: pathway.entries,
+        dropoff_nodes: true,
         mode: pathway.direction === "start" ? "source" : "target",
         ...(pathway.anchor ? { anchor: viewQuery(pathway.anchor) } : {}),
         ...(pathway.actions ? { include_actions: true } : {}),

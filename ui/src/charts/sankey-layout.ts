@@ -163,6 +163,13 @@ function sum(nodes: PathNode[]): number {
   );
 }
 
+/** How a node is called in the picture: what stands for many says how many. */
+export function nodeLabel(node: PathNode): string {
+  const others = node.aggregated_nodes?.length ?? 0;
+  if (node.type !== "other" || others === 0) return node.name;
+  return others === 1 ? (node.aggregated_nodes?.[0]?.name ?? node.name) : `${others} others`;
+}
+
 /** A ribbon between two nodes, as an SVG path. */
 export function ribbon(link: PlacedLink): string {
   const x0 = link.from.x + link.from.width;

@@ -3,6 +3,7 @@ import { formatCount, formatRate } from "./format";
 import { useMarks, useWidth } from "./marks";
 import {
   layoutPathways,
+  nodeLabel,
   type PathLink,
   type PathNode,
   type PlacedLink,
@@ -150,7 +151,7 @@ function Node({ node, scale, room }: { node: PlacedNode; scale: number; room: nu
       )}
       <rect x={node.x} y={node.y} width={node.width} height={node.height} rx={3} fill={color} />
       <text className="halo" x={node.x} y={node.y - 7} fontWeight={500}>
-        {shortened(node.name, room - 52)}
+        {shortened(nodeLabel(node), room - 52)}
         <tspan className="soft" dx={6} fontWeight={400}>
           {formatCount(node.value)}
         </tspan>
@@ -176,7 +177,7 @@ function aboutNode(node: PathNode, counted: string, entered: number): TooltipCon
   }
   const others = node.aggregated_nodes ?? [];
   return {
-    title: node.name,
+    title: nodeLabel(node),
     facts,
     ...(others.length > 0
       ? {
@@ -191,10 +192,10 @@ function aboutNode(node: PathNode, counted: string, entered: number): TooltipCon
 
 function aboutLink(link: PlacedLink, counted: string): TooltipContent {
   return {
-    title: `${link.from.name} → ${link.to.name}`,
+    title: `${nodeLabel(link.from)} → ${nodeLabel(link.to)}`,
     facts: [
       [counted, formatCount(link.value)],
-      [`of ${link.from.name}`, formatRate(link.from.value === 0 ? null : link.value / link.from.value)],
+      [`of ${nodeLabel(link.from)}`, formatRate(link.from.value === 0 ? null : link.value / link.from.value)],
     ],
   };
 }

@@ -12,7 +12,7 @@ import { useSearchState, useShared } from "../app/search";
 import type { Table } from "../charts/export";
 import { formatCount } from "../charts/format";
 import { type PathMark, Sankey } from "../charts/sankey";
-import { mirrored, type PathLink, type PathNode } from "../charts/sankey-layout";
+import { mirrored, nodeLabel, type PathLink, type PathNode } from "../charts/sankey-layout";
 import { TableTwin } from "../charts/table-twin";
 import { Button, IconButton } from "../ui/button";
 import { Empty } from "../ui/feedback";
@@ -72,7 +72,7 @@ export function Pathways() {
     if (mark.kind === "node")
       menu.open(
         anchor,
-        `${mark.node.name}: ${formatCount(mark.node.value)} ${counted}`,
+        `${nodeLabel(mark.node)}: ${formatCount(mark.node.value)} ${counted}`,
         nodeActions(mark.node),
       );
     else {
@@ -82,7 +82,7 @@ export function Pathways() {
           ? { source: to.name, target: from.name }
           : { source: from.name, target: to.name };
       const column = state.direction === "end" ? columnOf(to.column) : columnOf(from.column);
-      menu.open(anchor, `${from.name} → ${to.name}: ${formatCount(mark.link.value)} ${counted}`, [
+      menu.open(anchor, `${nodeLabel(from)} → ${nodeLabel(to)}: ${formatCount(mark.link.value)} ${counted}`, [
         { label: "View these people", icon: "users", run: () => openPeople({ column, ...ends }) },
         ...(from.type === "regular" && to.type === "regular"
           ? [{ label: "Funnel of the two", icon: "funnel" as const, run: () => toFunnel([from, to]) }]
@@ -232,7 +232,7 @@ export function Pathways() {
 }
 
 function linkTable(nodes: PathNode[], links: PathLink[], counted: string): Table {
-  const name = new Map(nodes.map((node) => [node.id, node.name]));
+  const name = new Map(nodes.map((node) => [node.id, nodeLabel(node)]));
   return {
     columns: [
       { name: "step", numeric: false },
