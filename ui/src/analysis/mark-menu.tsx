@@ -54,6 +54,7 @@ function MarkMenu({ opened, onClose }: { opened: Opened | null; onClose: () => v
 
 /** Marks are SVG elements, which take focus all the same. */
 function refocus(anchor: Element | undefined): boolean {
-  if (anchor instanceof SVGElement) anchor.focus();
+  const mark = anchor?.closest("[data-mark]");
+  if (mark instanceof SVGElement) mark.focus();
   return false;
 }

@@ -62,10 +62,12 @@ function Drawer({ people, onClose }: { people: People; onClose: () => void }) {
   const fromRequest = segmentFromRequest(people.source);
   const from = useAsk<SegmentFromAnswer>(fromRequest);
   const found = from.data?.data.attributes;
-  const live =
+  const moving =
     found && isLive(people.rangeText)
       ? keepLive(found.definition, people.rangeText, people.range)
       : undefined;
+  // Only a definition with the range's own dates in it can move on with the clock.
+  const live = moving && JSON.stringify(moving) !== JSON.stringify(found?.definition) ? moving : undefined;
   const members = useMembers(found?.definition);
   const total = members.data?.pages[0]?.meta.total;
   const rows = members.data?.pages.flatMap((page) => page.data) ?? [];
@@ -162,7 +164,7 @@ function Drawer({ people, onClose }: { people: People; onClose: () => void }) {
         <SaveSegment
           open={saving}
           onClose={() => setSaving(false)}
-          suggestedName={people.title}
+          suggestedName={capitalised(people.title)}
           definition={found.definition}
           liveDefinition={live}
           liveText={

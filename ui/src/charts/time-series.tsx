@@ -75,10 +75,15 @@ export function TimeSeries(props: Props) {
     setAt(plot.nearest(event.clientX - box.left, event.clientY - box.top));
     setShown(true);
   }
+  /** At the point itself, not at the line through it. */
+  function open() {
+    const anchor = pointRef.current?.querySelector(".ring");
+    if (onOpen && some && anchor) onOpen(point, anchor);
+  }
   function onKeyDown(event: KeyboardEvent) {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      if (onOpen && pointRef.current) onOpen(point, pointRef.current);
+      open();
       return;
     }
     const next = step(point, event.key, series.length, times.length);
@@ -97,7 +102,7 @@ export function TimeSeries(props: Props) {
           aria-label={label}
           onPointerMove={some ? follow : undefined}
           onPointerLeave={() => setShown(false)}
-          onClick={() => some && onOpen && pointRef.current && onOpen(point, pointRef.current)}
+          onClick={open}
         >
           <Axes
             plot={plot}
