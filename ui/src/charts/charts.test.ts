@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { heatStep } from "./colors";
 import { bins } from "./distribution";
+import { project } from "./equal-earth";
 import { toCsv } from "./export";
 import { formatCount, formatDuration, formatRate } from "./format";
 import { neighbour } from "./marks";
 import { slices } from "./pie";
 import { layoutPathways, type PathLink, type PathNode, unbalanced } from "./sankey-layout";
+import { labelled, linear } from "./scale";
 import { step } from "./time-series";
 import { tiles } from "./tree-map";
 import { atlasName } from "./world-map";
@@ -176,4 +178,27 @@ test("countries are found by name and by code", () => {
   expect(atlasName("United States")).toBe("united states of america");
   expect(atlasName("us")).toBe("united states of america");
   expect(atlasName("Germany")).toBe("germany");
+});
+
+test("a rounded scale holds its values and comes back", () => {
+  const scale = linear([0, 97], [200, 0], 4);
+  expect(scale(0)).toBe(200);
+  expect(scale(97)).toBeGreaterThanOrEqual(0);
+  expect(scale.ticks(4)).toEqual([0, 20, 40, 60, 80, 100]);
+  expect(scale.invert(scale(33))).toBeCloseTo(33);
+});
+
+test("labels are few, evenly spaced, and on midnights", () => {
+  const hour = 3_600_000;
+  const times = Array.from({ length: 72 }, (_, at) => (at + 5) * hour);
+  const ticks = labelled(times, 8, (time) => (time / hour) % 24 === 0);
+  expect(ticks.length).toBeLessThanOrEqual(8);
+  expect(ticks.map((time) => (time / hour) % 12)).toEqual(ticks.map(() => 0));
+});
+
+test("the map is as Equal Earth says", () => {
+  // Values of the projection's own paper: the equator is 2.706 times as long on each side as the radius.
+  expect(project(180, 0)[0]).toBeCloseTo(2.70663, 4);
+  expect(project(0, 90)[1]).toBeCloseTo(-1.31736, 4);
+  expect(project(-45, 30)[0]).toBeCloseTo(-project(45, 30)[0], 10);
 });

@@ -1,8 +1,8 @@
 import { bin } from "d3-array";
-import { scaleLinear } from "d3-scale";
 import { seriesColor } from "./colors";
 import { formatCompact, formatCount } from "./format";
 import { useMarks, useWidth } from "./marks";
+import { linear } from "./scale";
 import { spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface Bin {
@@ -39,14 +39,11 @@ export function Distribution({ label, bins: all, counted, measured, height = 280
   const { ref, width } = useWidth<HTMLDivElement>();
   const marks = all.map((one, col) => ({ ...one, row: 0, col }));
   const handle = useMarks(marks, onOpen);
-  const x = scaleLinear(
+  const x = linear(
     [all[0]?.from ?? 0, all.at(-1)?.to ?? 1],
     [MARGIN.left, Math.max(MARGIN.left + 1, width - MARGIN.right)],
   );
-  const y = scaleLinear(
-    [0, Math.max(1, ...all.map((one) => one.count))],
-    [height - MARGIN.bottom, MARGIN.top],
-  ).nice(4);
+  const y = linear([0, Math.max(1, ...all.map((one) => one.count))], [height - MARGIN.bottom, MARGIN.top], 4);
   const describe = (one: Bin): TooltipContent => ({
     title: one.from === one.to ? formatCount(one.from) : `${formatCount(one.from)} to ${formatCount(one.to)}`,
     facts: [[counted, formatCount(one.count)]],

@@ -1,7 +1,7 @@
-import { scaleLinear } from "d3-scale";
 import { seriesColor } from "./colors";
 import { formatCompact, formatCount, formatDuration, formatRate } from "./format";
 import { useMarks, useWidth } from "./marks";
+import { linear } from "./scale";
 import { Legend, shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface FunnelSeries {
@@ -37,7 +37,7 @@ export function FunnelBars({ label, steps, series, counted, height = 340, onOpen
     MARGIN.left + MARGIN.right + steps.length * Math.max(STEP_MIN_PX, series.length * 26 + 40),
   );
   const highest = Math.max(1, ...series.map((one) => one.values[0] ?? 0));
-  const y = scaleLinear([0, highest], [height - MARGIN.bottom, MARGIN.top]).nice(4);
+  const y = linear([0, highest], [height - MARGIN.bottom, MARGIN.top], 4);
   const pitch = (width - MARGIN.left - MARGIN.right) / Math.max(1, steps.length);
   const barWidth = Math.max(10, Math.min(150, (pitch * 0.62) / Math.max(1, series.length) - 4));
   const left = (step: number, at: number) => MARGIN.left + step * pitch + 6 + at * (barWidth + 4);

@@ -1,9 +1,9 @@
-import { scaleLinear, scaleUtc } from "d3-scale";
 import { area, curveMonotoneX, line } from "d3-shape";
 import { type KeyboardEvent, type PointerEvent, useId, useMemo, useRef, useState } from "react";
 import { seriesColor } from "./colors";
 import { formatBucket, formatCompact, formatCount } from "./format";
 import { useWidth } from "./marks";
+import { labelled, linear } from "./scale";
 import { Legend, shortened, spoken, Tooltip, type TooltipContent } from "./tooltip";
 
 export interface Series {
@@ -36,6 +36,7 @@ interface Props {
   onOpen?: (point: TimeSeriesPoint, anchor: Element) => void;
 }
 
+const DAY_MS = 86_400_000;
 const MARGIN = { top: 12, right: 16, bottom: 26, left: 52 };
 
 /** Lines over time, or stacked bars. Left and right move along the time, up and down between the series. */
@@ -210,7 +211,6 @@ interface Plot {
   x: (time: number) => number;
   y: (value: number) => number;
   yTicks: number[];
-  xTicks: number[];
   barWidth: number;
   /** Where a stacked bar's piece begins; 0 for lines. */
   base: (point: TimeSeriesPoint) => number;
@@ -234,7 +234,7 @@ function geometry(
   const pad = shape === "bars" ? intervalMs / 2 : 0;
   const start = first === last ? first - intervalMs / 2 : first - pad;
   const end = first === last ? last + intervalMs / 2 : last + pad;
-  const x = scaleUtc([start, end], [left, right]);
+  const x = linear([start, end], [left, right]);
   const base = ({ series: upTo, index }: TimeSeriesPoint) =>
     shape === "bars" ? series.slice(0, upTo).reduce((sum, one) => sum + (one.values[index] ?? 0), 0) : 0;
   const top = (point: TimeSeriesPoint) => {
@@ -244,18 +244,17 @@ function geometry(
   let highest = 0;
   for (let s = 0; s < series.length; s++)
     for (let i = 0; i < times.length; i++) highest = Math.max(highest, top({ series: s, index: i }) ?? 0);
-  const y = scaleLinear([0, highest || 1], [height - MARGIN.bottom, MARGIN.top]).nice(4);
+  const y = linear([0, highest || 1], [height - MARGIN.bottom, MARGIN.top], 4);
   return {
     x,
     y,
     times,
     yTicks: y.ticks(4),
-    xTicks: x.ticks(Math.max(3, Math.floor((right - left) / 80))).map(Number),
     barWidth: Math.max(1, ((right - left) / Math.max(1, times.length)) * 0.72),
     base,
     top,
     nearest: (px, py) => {
-      const time = Number(x.invert(px));
+      const time = x.invert(px);
       let index = 0;
       for (let i = 1; i < times.length; i++)
         if (Math.abs(times[i]! - time) < Math.abs(times[index]! - time)) index = i;
@@ -288,6 +287,8 @@ function Axes({
   format: (value: number | null) => string;
   timeLabel: ((time: number) => string) | undefined;
 }) {
+  const midnight = (time: number) =>
+    intervalMs < DAY_MS && !timeLabel && /00:00$/.test(formatBucket(time, intervalMs, timezone));
   return (
     <g aria-hidden="true">
       {plot.yTicks.map((tick) => (
@@ -310,7 +311,7 @@ function Axes({
           </text>
         </g>
       ))}
-      {(timeLabel ? every(plot.times, Math.floor(width / 90)) : plot.xTicks).map((tick) => (
+      {labelled(plot.times, Math.floor(width / 84), midnight).map((tick) => (
         <text key={tick} className="soft" x={plot.x(tick)} y={height - 8} textAnchor="middle">
           {shortened(timeLabel ? timeLabel(tick) : axisLabel(tick, intervalMs, timezone), 90)}
         </text>
@@ -319,16 +320,10 @@ function Axes({
   );
 }
 
-/** At most `most` of the times, evenly spread. */
-function every(times: number[], most: number): number[] {
-  const stride = Math.max(1, Math.ceil(times.length / Math.max(1, most)));
-  return times.filter((_, at) => at % stride === 0);
-}
-
 /** On the axis a midnight is its day, another tick its time. */
 function axisLabel(tick: number, intervalMs: number, timezone: string): string {
   const full = formatBucket(tick, intervalMs, timezone);
-  if (intervalMs >= 86_400_000) return full;
+  if (intervalMs >= DAY_MS) return full;
   const [day, time] = full.split(", ");
   return time === undefined || time === "00:00" ? day! : time;
 }

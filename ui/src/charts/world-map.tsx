@@ -1,9 +1,9 @@
-import { geoEqualEarth, geoPath } from "d3-geo";
 import { useMemo } from "react";
 import { feature } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import atlas from "world-atlas/countries-110m.json";
 import { heatStep } from "./colors";
+import { drawn as draw, fitted } from "./equal-earth";
 import { formatCount } from "./format";
 import { useMarks, useWidth } from "./marks";
 import { spoken, Tooltip, type TooltipContent } from "./tooltip";
@@ -27,7 +27,7 @@ const topology = atlas as unknown as Topology<{ countries: GeometryCollection<{ 
 const shapes = feature(topology, topology.objects.countries).features.filter(
   (shape) => shape.properties.name !== "Antarctica",
 );
-const land = { type: "FeatureCollection" as const, features: shapes };
+const geometries = shapes.map((shape) => shape.geometry);
 const MOST_HEIGHT_PX = 460;
 const regions = new Intl.DisplayNames("en", { type: "region" });
 
@@ -78,11 +78,10 @@ export function WorldMap({ label, countries, format = formatCount, onOpen }: Pro
   const { ref, width } = useWidth<HTMLDivElement>();
   const height = Math.min(MOST_HEIGHT_PX, Math.round(width * 0.47));
   const drawn = useMemo(() => {
-    const path = geoPath(geoEqualEarth().fitSize([Math.max(1, width), Math.max(1, height)], land));
+    const place = fitted(geometries, Math.max(1, width), Math.max(1, height));
     return shapes.map((shape) => ({
       name: shape.properties.name.toLowerCase(),
-      d: path(shape) ?? "",
-      centre: path.centroid(shape),
+      ...draw(shape.geometry, place),
     }));
   }, [width, height]);
   const byName = new Map(countries.map((country) => [atlasName(country.country), country]));
