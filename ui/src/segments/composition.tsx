@@ -92,11 +92,13 @@ export function CompositionView({ segment }: { segment: Segment }) {
   const open = (value: string) => {
     const event = value === MISSING ? `-${facet}:*` : `${facet}:${writeValue(value)}`;
     const during = { from: new Date(instants.from).toISOString(), to: new Date(instants.to).toISOString() };
+    // Distinct ids leave out those who have none.
+    const known = entity === "user" ? [{ profile: "is_anonymous:false" }] : [];
     setPeople({
       title: `${segment.attributes.name}: ${value}`,
       definition: {
         entity,
-        where: { all: [{ segment: segment.id }, { performed: { steps: [{ event }], during } }] },
+        where: { all: [{ segment: segment.id }, ...known, { performed: { steps: [{ event }], during } }] },
       },
     });
   };
@@ -123,8 +125,9 @@ export function CompositionView({ segment }: { segment: Segment }) {
         <div className="overflow-x-auto">
           <table className="w-full min-w-96">
             <caption className="mb-2 text-left text-xs text-ink-3">
-              Of {count(data.memberTotal)} members and {count(data.total)} in all who did something in the
-              range; one may count under several values. Time zone {range.timezone}.
+              Of {count(data.memberTotal)} {entity === "user" && "identified "}members and {count(data.total)}{" "}
+              in all who did something in the range; one may count under several values. Time zone{" "}
+              {range.timezone}.
             </caption>
             <thead className="text-left text-xs text-ink-3">
               <tr>

@@ -18,6 +18,8 @@ export interface PreviewAnswer {
   count: number;
   population: number;
   clauses: ClauseCount[];
+  /** The parts of an `all` that are more than one clause. */
+  groups?: ClauseCount[];
   sample: string[];
   echo: string;
   warnings: Note[];

@@ -53,8 +53,11 @@ export function Builder({ segment }: { segment?: Segment }) {
   const mayWrite = useMay("write");
 
   const population = preview.answer?.population ?? 0;
-  const clauses = (preview.pending && preview.estimate?.clauses) || preview.answer?.clauses;
-  const counts = useMemo(() => countsByRow(model, clauses ?? [], population), [model, clauses, population]);
+  const counts = useMemo(() => {
+    const { answer, estimate, pending } = preview;
+    const clauses = (pending && estimate?.clauses) || [...(answer?.clauses ?? []), ...(answer?.groups ?? [])];
+    return countsByRow(model, clauses, population);
+  }, [model, preview, population]);
   const faults = useMemo(() => faultsByRow(preview.error, model), [preview.error, model]);
   const editing: Editing = {
     model,
