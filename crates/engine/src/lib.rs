@@ -2,14 +2,14 @@
 //!
 //! Reading order: [`mask`] (a search query over columns) → [`stream`] (an entity's events) → [`performed`] and
 //! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`list`] and [`membership`],
-//! [`why`], [`aggregate`] and [`funnel`] (the questions). This is the only crate that names DataFusion.
+//! [`why`], [`aggregate`] and [`journeys`] (the questions). This is the only crate that names DataFusion.
 
 mod aggregate;
 mod audience;
 mod clauses;
 mod entities;
 mod error;
-mod funnel;
+mod journeys;
 mod list;
 mod mask;
 mod membership;
@@ -18,19 +18,26 @@ mod performed;
 mod profile;
 mod run;
 mod stream;
+mod subjects;
 mod why;
 
 pub use aggregate::{Aggregate, Group};
 pub use audience::Audience;
 pub use entities::{EntitySet, Population};
 pub use error::EngineError;
+pub use journeys::{Attempts, Joined, Paths};
 pub use list::{List, Matched};
 pub use membership::{Membership, Referred, Segments};
 pub use ops::codec::WhodidCodec;
-pub use ops::funnel::FunnelSpec;
+pub use ops::journey::JourneySpec;
+pub use ops::nodes::{Follow, Node, Wanted};
+pub use ops::pathway::{PathCut, PathwaySpec};
+pub use ops::retention::RetentionSpec;
 pub use ops::scan::{Occurrences, ScanColumn, ScanSpec};
+pub use ops::values::Values;
 pub use profile::Profile;
 pub use run::Engine;
+pub use subjects::{Grain, Subjects};
 pub use why::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 
 #[cfg(test)]

@@ -18,6 +18,26 @@ pub(crate) fn matching(query: &Query, columns: &Columns) -> Mask {
     evaluate(&query.expr, columns)
 }
 
+/// The rows among `candidates` that match. Looks at no others, so it is for few of them.
+pub(crate) fn matching_among(query: &Query, columns: &Columns, candidates: &Mask) -> Mask {
+    evaluate_among(&query.expr, columns, candidates.clone())
+}
+
+fn evaluate_among(expr: &Expr, columns: &Columns, candidates: Mask) -> Mask {
+    match expr {
+        Expr::Everything => candidates,
+        Expr::Term(term) => RowTest::new(term, columns).narrow(candidates, columns),
+        Expr::Not(inner) => {
+            let matching = evaluate_among(inner, columns, candidates.clone());
+            candidates.and(&matching.not())
+        }
+        Expr::And(parts) => parts.iter().fold(candidates, |mask, part| evaluate_among(part, columns, mask)),
+        Expr::Or(parts) => parts.iter().fold(Mask::none(columns.rows()), |mask, part| {
+            mask.or(&evaluate_among(part, columns, candidates.clone()))
+        }),
+    }
+}
+
 /// Which of several steps each row matches.
 pub(crate) struct StepMasks {
     steps: Vec<Mask>,
@@ -27,8 +47,12 @@ pub(crate) struct StepMasks {
 
 impl StepMasks {
     pub(crate) fn new<'q>(steps: impl Iterator<Item = &'q Query>, columns: &Columns) -> StepMasks {
-        let steps: Vec<Mask> = steps.map(|step| matching(step, columns)).collect();
-        let union = steps.iter().fold(Mask::none(columns.rows()), |union, step| union.or(step));
+        StepMasks::of(steps.map(|step| matching(step, columns)).collect(), columns.rows())
+    }
+
+    /// `steps` are masks of so many rows each.
+    pub(crate) fn of(steps: Vec<Mask>, rows: usize) -> StepMasks {
+        let union = steps.iter().fold(Mask::none(rows), |union, step| union.or(step));
         StepMasks { steps, union }
     }
 

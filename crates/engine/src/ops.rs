@@ -3,7 +3,11 @@
 
 pub(crate) mod bucket;
 pub(crate) mod codec;
-pub(crate) mod funnel;
 pub(crate) mod grouped;
+pub(crate) mod journey;
 pub(crate) mod membership;
+pub(crate) mod nodes;
+pub(crate) mod pathway;
+pub(crate) mod retention;
 pub(crate) mod scan;
+pub(crate) mod values;

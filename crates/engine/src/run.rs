@@ -1,5 +1,7 @@
 //! Running plans.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SessionConfig, SessionContext};
@@ -7,11 +9,13 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, displayable};
 
 use crate::error::EngineError;
+use crate::subjects::KnownSubjects;
 
 /// Plans and runs questions. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     session: SessionContext,
+    subjects: Arc<KnownSubjects>,
 }
 
 impl Engine {
@@ -19,7 +23,11 @@ impl Engine {
     pub fn new(partitions: usize) -> Engine {
         let config = SessionConfig::new().with_target_partitions(partitions.max(1));
         let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
-        Engine { session: SessionContext::new_with_state(state) }
+        Engine { session: SessionContext::new_with_state(state), subjects: Arc::default() }
+    }
+
+    pub(crate) fn known_subjects(&self) -> &Arc<KnownSubjects> {
+        &self.subjects
     }
 
     pub(crate) fn session(&self) -> &SessionContext {

@@ -44,11 +44,42 @@ pub enum FunnelError {
     ExclusionInAnyOrder,
     #[error("a conversion window of {window_us} µs is negative; write a duration such as 24h")]
     NegativeWindow { window_us: i64 },
+    #[error("a `within` of {within_us} µs at step {step} is negative; write a duration such as 30m")]
+    NegativeWithin { step: usize, within_us: i64 },
+    #[error("the first step has a `within`, and there is no step before it; put it on a later step")]
+    FirstHasWithin,
+    #[error("step {step} has a `within`, which needs an order; put a window on the whole instead")]
+    WithinInAnyOrder { step: usize },
 }
 
 impl FunnelError {
     pub fn kind(&self) -> FaultKind {
         FaultKind::Invalid
+    }
+}
+
+/// What a funnel asks.
+#[derive(Clone, Debug)]
+pub struct FunnelRules {
+    pub steps: usize,
+    pub order: FunnelOrder,
+    /// From the first step's event to the last one's, inclusive.
+    pub window_us: Option<i64>,
+    /// By step, at most so long after the step before; steps past the end of the list have none.
+    pub within_us: Vec<Option<i64>>,
+    pub exclusions: Vec<Exclusion>,
+}
+
+impl FunnelRules {
+    /// Steps in this order, without a window or anything else.
+    pub fn ordered(steps: usize) -> FunnelRules {
+        FunnelRules {
+            steps,
+            order: FunnelOrder::Ordered,
+            window_us: None,
+            within_us: Vec::new(),
+            exclusions: Vec::new(),
+        }
     }
 }
 
@@ -59,6 +90,8 @@ impl FunnelError {
 pub struct Funnel {
     order: FunnelOrder,
     window_us: Option<i64>,
+    /// No exclusions and no step with its own `within`.
+    plain: bool,
     /// For each number of steps from the first on.
     plans: Vec<Plan>,
     /// For each exclusion its bit, and those of the steps strictly inside it.
@@ -77,13 +110,9 @@ pub struct FunnelScratch {
 }
 
 impl Funnel {
-    pub fn new(
-        steps: usize,
-        order: FunnelOrder,
-        window_us: Option<i64>,
-        exclusions: &[Exclusion],
-    ) -> Result<Funnel, FunnelError> {
-        check(steps, order, window_us, exclusions)?;
+    pub fn new(rules: &FunnelRules) -> Result<Funnel, FunnelError> {
+        check(rules)?;
+        let FunnelRules { steps, order, window_us, ref within_us, ref exclusions } = *rules;
         let bit = |position: usize| 1u16 << position;
         let everything = if order == FunnelOrder::Strict { bit(steps + exclusions.len()) } else { 0 };
         // The negative steps between `step` and the next.
@@ -95,7 +124,11 @@ impl Funnel {
         };
         let plan = |length: usize| {
             let watches = |step| if step + 1 < length { watches(step) } else { Vec::new() };
-            let positive = |step| Positive { bit: bit(step), within_us: None, watches: watches(step) };
+            let positive = |step: usize| Positive {
+                bit: bit(step),
+                within_us: within_us.get(step).copied().flatten(),
+                watches: watches(step),
+            };
             let scope = window_us.map_or(Scope::Entity, Scope::Within);
             let order = if order == FunnelOrder::Any { Order::Any } else { Order::Ordered };
             Plan::new((0..length).map(positive).collect(), Vec::new(), order, scope)
@@ -105,7 +138,8 @@ impl Funnel {
             (bit(steps + number), steps_inside)
         };
         let inside = exclusions.iter().enumerate().map(inside).collect();
-        Ok(Funnel { order, window_us, plans: (1..=steps).map(plan).collect(), inside, everything })
+        let plain = exclusions.is_empty() && within_us.iter().all(Option::is_none);
+        Ok(Funnel { order, window_us, plain, plans: (1..=steps).map(plan).collect(), inside, everything })
     }
 
     pub fn steps(&self) -> usize {
@@ -126,7 +160,7 @@ impl Funnel {
         rows.clear();
         let events = self.events(stream, bounds, session, matches);
         match self.order {
-            FunnelOrder::Ordered if self.inside.is_empty() && events.ts.is_sorted_by(|a, b| a < b) => {
+            FunnelOrder::Ordered if self.plain && events.ts.is_sorted_by(|a, b| a < b) => {
                 self.quick_attempt(events, bounds, rows);
             }
             _ => {
@@ -247,12 +281,8 @@ impl Funnel {
     }
 }
 
-fn check(
-    steps: usize,
-    order: FunnelOrder,
-    window_us: Option<i64>,
-    exclusions: &[Exclusion],
-) -> Result<(), FunnelError> {
+fn check(rules: &FunnelRules) -> Result<(), FunnelError> {
+    let FunnelRules { steps, order, window_us, ref within_us, ref exclusions } = *rules;
     if steps == 0 {
         return Err(FunnelError::NoSteps);
     }
@@ -268,6 +298,18 @@ fn check(
     }
     if !exclusions.is_empty() && order == FunnelOrder::Any {
         return Err(FunnelError::ExclusionInAnyOrder);
+    }
+    let own = within_us.iter().enumerate().filter_map(|(step, within_us)| Some((step, (*within_us)?)));
+    for (step, within_us) in own {
+        if step == 0 {
+            return Err(FunnelError::FirstHasWithin);
+        }
+        if order == FunnelOrder::Any {
+            return Err(FunnelError::WithinInAnyOrder { step });
+        }
+        if within_us < 0 {
+            return Err(FunnelError::NegativeWithin { step, within_us });
+        }
     }
     match window_us {
         Some(window_us) if window_us < 0 => Err(FunnelError::NegativeWindow { window_us }),

@@ -25,9 +25,9 @@ mod trailing;
 
 pub use count::{Per, Scratch, count};
 pub use events::{Bounds, Days, Events, NO_SESSION, Stream};
-pub use funnel::{Exclusion, Funnel, FunnelError, FunnelOrder, FunnelScratch};
+pub use funnel::{Exclusion, Funnel, FunnelError, FunnelOrder, FunnelRules, FunnelScratch};
 pub use measure::{Aggregation, measure};
-pub use pathway::{Cut, PathGraph, PathLink, PathTree, Place, collapse};
+pub use pathway::{Cut, PathGraph, PathLink, PathNode, PathTree, Place, collapse};
 pub use pattern::{Order, Pattern, PatternError, Scope, StepRule};
 pub use retention::{
     Grid, Member, Periods, Retention, RetentionCell, RetentionCohort, RetentionError, RetentionTable,

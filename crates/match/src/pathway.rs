@@ -74,6 +74,15 @@ pub struct PathLink {
     pub sessions: u64,
 }
 
+/// A node of a tree of paths. Nodes are numbered from 1 in the order in which they stand, parents before their children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathNode {
+    /// 0 is the root.
+    pub parent: u32,
+    pub value: u32,
+    pub sessions: u64,
+}
+
 /// Paths, added up.
 #[derive(Clone, Debug, Default)]
 pub struct PathTree {
@@ -95,12 +104,31 @@ impl PathTree {
 
     /// Adds all paths of another tree.
     pub fn merge(&mut self, other: &PathTree) {
-        let mut here = vec![0; other.sessions.len() + 1];
-        // A node is numbered after its parent, so in order of their numbers parents come first.
-        for (parent, value, node) in other.edges() {
-            here[node as usize] = self.child(here[parent as usize], value);
-            self.sessions[here[node as usize] as usize - 1] += other.sessions[node as usize - 1];
+        self.merge_nodes(&other.nodes());
+    }
+
+    /// Adds the paths of a tree as [`PathTree::nodes`] lists it. A node whose parent does not stand before it is left out
+    /// with all below it.
+    pub fn merge_nodes(&mut self, nodes: &[PathNode]) {
+        let mut here = vec![Some(0)];
+        for node in nodes {
+            let parent = here.get(node.parent as usize).copied().flatten();
+            let child = parent.map(|parent| self.child(parent, node.value));
+            if let Some(child) = child {
+                self.sessions[child as usize - 1] += node.sessions;
+            }
+            here.push(child);
         }
+    }
+
+    /// All nodes but the root.
+    pub fn nodes(&self) -> Vec<PathNode> {
+        let node = |(parent, value, node): (u32, u32, u32)| PathNode {
+            parent,
+            value,
+            sessions: self.sessions[node as usize - 1],
+        };
+        self.edges().into_iter().map(node).collect()
     }
 
     fn child(&mut self, node: u32, value: u32) -> u32 {

@@ -26,8 +26,13 @@ impl Periods {
         self.boundaries_us.len() - 1
     }
 
+    /// One more than there are periods.
+    pub fn boundaries_us(&self) -> &[i64] {
+        &self.boundaries_us
+    }
+
     /// Begin and end of a period, in microseconds.
-    fn range(&self, period: usize) -> (i64, i64) {
+    pub fn range(&self, period: usize) -> (i64, i64) {
         (self.boundaries_us[period], self.boundaries_us[period + 1])
     }
 
@@ -62,7 +67,10 @@ pub enum Returning {
 /// What is asked. In its streams bit 0 says that the event makes an entity join a cohort, bit 1 that it is a return.
 #[derive(Clone, Debug)]
 pub struct Retention {
-    pub periods: Periods,
+    /// An entity joins the cohort of the period in which its first cohort event lies.
+    pub cohorts: Periods,
+    /// For each cohort the periods in which it may return. The first of them begins where the cohort's period does.
+    pub returns: Vec<Periods>,
     pub returning: Returning,
     /// Both criteria are the same: everybody has returned in period 0.
     pub same_criteria: bool,
@@ -80,6 +88,13 @@ pub struct Member {
 }
 
 impl Retention {
+    /// Returns are told apart by the same periods as cohorts are.
+    pub fn aligned(periods: Periods, returning: Returning, same_criteria: bool) -> Retention {
+        let since = |cohort: usize| Periods { boundaries_us: periods.boundaries_us[cohort..].to_vec() };
+        let returns = (0..periods.count()).map(since).collect();
+        Retention { cohorts: periods, returns, returning, same_criteria }
+    }
+
     /// The cohort of an entity is the period of its first cohort event in `[from, to)`. Returns count until `at`; those
     /// in the cohort's own period only when they come after (at or after, and by another event than) that event.
     pub fn member(&self, stream: Stream<'_>, bounds: Bounds) -> Option<Member> {
@@ -88,8 +103,9 @@ impl Retention {
         let until = bounds.to.min(bounds.at);
         let joins = |row: &usize| matches[*row] & 1 != 0 && ts[*row] < until;
         let row = (ts.partition_point(|ts| *ts < bounds.from)..length).find(joins)?;
-        let cohort = self.periods.of(ts[row]).filter(|period| *period < self.periods.count())?;
-        let mut returned = vec![false; self.periods.count() - cohort];
+        let cohort = self.cohorts.of(ts[row]).filter(|period| *period < self.cohorts.count())?;
+        let returns = self.returns.get(cohort)?;
+        let mut returned = vec![false; returns.count()];
         returned[0] = self.same_criteria;
 
         // Any of several cohort events at one instant may be the one that came first.
@@ -101,7 +117,7 @@ impl Retention {
             matches[other] & 2 != 0 && ts[other] < bounds.at && is_other
         };
         for other in (begin..length).filter(|other| is_return(*other)) {
-            let offset = self.periods.of(ts[other]).map_or(0, |period| period.saturating_sub(cohort));
+            let offset = returns.of(ts[other]).unwrap_or(0);
             match self.returning {
                 Returning::OnOrAfter => returned.iter_mut().take(offset + 1).for_each(|cell| *cell = true),
                 Returning::On => returned.iter_mut().skip(offset).take(1).for_each(|cell| *cell = true),
@@ -119,17 +135,25 @@ pub struct Grid {
 }
 
 impl Grid {
-    pub fn new(periods: &Periods) -> Grid {
-        let count = periods.count();
-        Grid { cohorts: (0..count).map(|cohort| (0, vec![0; count - cohort])).collect() }
+    pub fn new(retention: &Retention) -> Grid {
+        let cohort = |returns: &Periods| (0, vec![0; returns.count()]);
+        Grid { cohorts: retention.returns.iter().map(cohort).collect() }
     }
 
     /// A member of another set of periods is left out.
     pub fn add(&mut self, member: &Member) {
-        let Some((size, cells)) = self.cohorts.get_mut(member.cohort) else { return };
+        let offsets = member.returned.iter().enumerate().filter(|(_, returned)| **returned);
+        self.add_returns(member.cohort, offsets.map(|(offset, _)| offset));
+    }
+
+    /// An entity of a cohort by the offsets at which it returned.
+    pub fn add_returns(&mut self, cohort: usize, offsets: impl Iterator<Item = usize>) {
+        let Some((size, cells)) = self.cohorts.get_mut(cohort) else { return };
         *size += 1;
-        for (cell, returned) in cells.iter_mut().zip(&member.returned) {
-            *cell += u64::from(*returned);
+        for offset in offsets {
+            if let Some(cell) = cells.get_mut(offset) {
+                *cell += 1;
+            }
         }
     }
 
@@ -144,16 +168,17 @@ impl Grid {
     }
 
     /// Rates and their averages at the evaluation instant `at`. Cells of periods that begin at or after it are left out.
-    pub fn table(&self, periods: &Periods, at: i64) -> RetentionTable {
+    pub fn table(&self, retention: &Retention, at: i64) -> RetentionTable {
         let cohort = |(cohort, (size, returned)): (usize, &(u64, Vec<u64>))| {
-            let begun = |offset: &usize| periods.range(cohort + offset).0 < at;
-            let cell = |offset: usize| RetentionCell {
-                returned: returned[offset],
-                rate: rate(returned[offset], *size),
-                partial: periods.range(cohort + offset).1 > at,
+            let returns = &retention.returns[cohort];
+            let begun = |offset: &usize| returns.range(*offset).0 < at;
+            let cell = |offset: usize| {
+                let (start_us, end_us) = returns.range(offset);
+                let (returned, partial) = (returned[offset], end_us > at);
+                RetentionCell { start_us, end_us, returned, rate: rate(returned, *size), partial }
             };
-            let offsets = 0..returned.len().min(periods.count().saturating_sub(cohort));
-            let (start_us, end_us) = periods.range(cohort);
+            let offsets = 0..returned.len().min(returns.count());
+            let (start_us, end_us) = retention.cohorts.range(cohort);
             RetentionCohort {
                 start_us,
                 end_us,
@@ -161,18 +186,21 @@ impl Grid {
                 cells: offsets.take_while(begun).map(cell).collect(),
             }
         };
-        let known = self.cohorts.iter().take(periods.count()).enumerate();
+        let known = self.cohorts.iter().take(retention.returns.len()).enumerate();
         let cohorts: Vec<RetentionCohort> = known.map(cohort).filter(|cohort| cohort.start_us < at).collect();
-        let average = |offset: usize| {
-            let cells = cohorts.iter().filter_map(|cohort| Some((cohort.size, cohort.cells.get(offset)?)));
-            let complete = cells.filter(|(_, cell)| !cell.partial);
-            let (returned, size) = complete
-                .fold((0, 0), |(returned, sizes), (size, cell)| (returned + cell.returned, sizes + size));
-            rate(returned, size)
-        };
         let longest = cohorts.iter().map(|cohort| cohort.cells.len()).max().unwrap_or(0);
-        RetentionTable { average: (0..longest).map(average).collect(), cohorts }
+        let average = (0..longest).map(|offset| average(&cohorts, offset, false)).collect();
+        RetentionTable { average, cohorts }
     }
+}
+
+/// Σ(rate × size) / Σ size at one offset, over the cohorts whose cell is complete, or over those where it is not.
+pub fn average(cohorts: &[RetentionCohort], offset: usize, partial: bool) -> Option<f64> {
+    let cells = cohorts.iter().filter_map(|cohort| Some((cohort.size, cohort.cells.get(offset)?)));
+    let chosen = cells.filter(|(_, cell)| cell.partial == partial);
+    let (returned, size) =
+        chosen.fold((0, 0), |(returned, sizes), (size, cell)| (returned + cell.returned, sizes + size));
+    rate(returned, size)
 }
 
 /// `None` of nobody: there is no rate, not a rate of 0.
@@ -198,6 +226,8 @@ pub struct RetentionCohort {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetentionCell {
+    pub start_us: i64,
+    pub end_us: i64,
     pub returned: u64,
     /// From 0 to 1. `None` in an empty cohort.
     pub rate: Option<f64>,

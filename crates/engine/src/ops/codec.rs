@@ -11,9 +11,11 @@ use prost::Message;
 use whodid_store::Snapshot;
 
 use super::bucket::{BucketExec, BucketWork};
-use super::funnel::FunnelSpec;
 use super::grouped::GroupedSpec;
+use super::journey::JourneySpec;
 use super::membership::MembershipSpec;
+use super::pathway::PathwaySpec;
+use super::retention::RetentionSpec;
 use super::scan::ScanSpec;
 use crate::error::EngineError;
 
@@ -86,7 +88,9 @@ impl PhysicalExtensionCodec for WhodidCodec {
             MembershipSpec::NAME => self.exec(MembershipSpec::from_text(spec)?, &message),
             ScanSpec::NAME => self.exec(ScanSpec::from_parts(spec, bitmaps)?, &message),
             GroupedSpec::NAME => self.exec(GroupedSpec::from_parts(spec, bitmaps)?, &message),
-            FunnelSpec::NAME => self.exec(FunnelSpec::from_text(spec)?, &message),
+            JourneySpec::NAME => self.exec(JourneySpec::from_parts(spec, bitmaps)?, &message),
+            RetentionSpec::NAME => self.exec(RetentionSpec::from_parts(spec, bitmaps)?, &message),
+            PathwaySpec::NAME => self.exec(PathwaySpec::from_parts(spec, bitmaps)?, &message),
             other => Err(EngineError::codec(format!("no operator is called `{other}`")).into()),
         }
     }
@@ -102,7 +106,9 @@ impl PhysicalExtensionCodec for WhodidCodec {
             message_of::<MembershipSpec>(node)?,
             message_of::<ScanSpec>(node)?,
             message_of::<GroupedSpec>(node)?,
-            message_of::<FunnelSpec>(node)?,
+            message_of::<JourneySpec>(node)?,
+            message_of::<RetentionSpec>(node)?,
+            message_of::<PathwaySpec>(node)?,
         ];
         let message = known.into_iter().flatten().next();
         let unknown = || EngineError::codec(format!("{} is not an operator of ours", node.name()));

@@ -12,14 +12,14 @@ use serde_json::json;
 use whodid_model::event::paths;
 use whodid_model::{EventType, Instant, TimeRange, Value};
 use whodid_query::op::Op;
-use whodid_query::search::{self, Dialect, Query};
+use whodid_query::search::{self, Dialect, Expr, Query};
 use whodid_store::{Columns, Half, Snapshot};
 
 use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
 use crate::audience::Audience;
 use crate::error::EngineError;
-use crate::mask::{Mask, matching};
+use crate::mask::{Mask, matching, matching_among};
 use crate::stream::for_each_hit_run;
 
 /// One column of a scan. Its name in the schema is [`ScanColumn::name`].
@@ -75,20 +75,28 @@ impl ScanSpec {
     /// The words of the specification and the bitmaps that they speak of.
     pub(crate) fn to_parts(&self) -> Result<(String, Vec<Vec<u8>>), EngineError> {
         let mut bitmaps = Vec::new();
-        let audience = self.audience.as_ref().map(|audience| audience.to_parts(&mut bitmaps)).transpose()?;
-        let text = json!({
+        let words = self.to_json(&mut bitmaps)?;
+        Ok((words.to_string(), bitmaps))
+    }
+
+    /// The words alone, with the bitmaps that they speak of appended to `bitmaps`.
+    pub(crate) fn to_json(&self, bitmaps: &mut Vec<Vec<u8>>) -> Result<serde_json::Value, EngineError> {
+        let audience = self.audience.as_ref().map(|audience| audience.to_parts(bitmaps)).transpose()?;
+        Ok(json!({
             "query": self.query.text,
             "from_us": self.range.from.0,
             "to_us": self.range.to.0,
             "columns": self.columns,
             "audience": audience,
             "occurrences": self.occurrences.map(|occurrences| (occurrences.op.symbol(), occurrences.count)),
-        });
-        Ok((text.to_string(), bitmaps))
+        }))
     }
 
     pub(crate) fn from_parts(text: &str, bitmaps: &[Vec<u8>]) -> Result<ScanSpec, EngineError> {
-        let json: serde_json::Value = serde_json::from_str(text).map_err(EngineError::codec)?;
+        ScanSpec::from_json(&serde_json::from_str(text).map_err(EngineError::codec)?, bitmaps)
+    }
+
+    pub(crate) fn from_json(json: &serde_json::Value, bitmaps: &[Vec<u8>]) -> Result<ScanSpec, EngineError> {
         let instant = |name: &str| {
             json[name].as_i64().map(Instant).ok_or_else(|| EngineError::codec(format!("no {name}")))
         };
@@ -105,9 +113,14 @@ impl ScanSpec {
             occurrences: occurrences(&json["occurrences"])?,
         })
     }
+
+    pub(crate) fn describe_filter(&self) -> String {
+        let audience = if self.audience.is_some() { " within an audience" } else { "" };
+        format!("query={}{audience}", self.query)
+    }
 }
 
-fn occurrences(json: &serde_json::Value) -> Result<Option<Occurrences>, EngineError> {
+pub(super) fn occurrences(json: &serde_json::Value) -> Result<Option<Occurrences>, EngineError> {
     let read: Option<(String, u64)> = serde_json::from_value(json.clone()).map_err(EngineError::codec)?;
     let op = |symbol: &str| {
         Op::parse(symbol).ok_or_else(|| EngineError::codec(format!("no comparison `{symbol}`")))
@@ -126,8 +139,7 @@ impl BucketWork for ScanSpec {
 
     fn describe(&self) -> String {
         let columns: Vec<String> = self.columns.iter().map(ScanColumn::name).collect();
-        let audience = if self.audience.is_some() { " within an audience" } else { "" };
-        format!("query={} columns=[{}]{audience}", self.query, columns.join(", "))
+        format!("{} columns=[{}]", self.describe_filter(), columns.join(", "))
     }
 
     /// One batch for each half of the bucket.
@@ -153,7 +165,18 @@ impl BucketWork for ScanSpec {
 impl ScanSpec {
     /// The rows of a half that pass the query and the audience and lie in the time range.
     pub(crate) fn mask(&self, half: Half<'_>, bucket: usize) -> Mask {
-        let mut mask = matching(&self.query, half.columns);
+        self.within(matching(&self.query, half.columns), half, bucket)
+    }
+
+    /// Those of `rows` that pass the same. Cheaper where `rows` are few.
+    pub(crate) fn narrow(&self, mut rows: Mask, half: Half<'_>, bucket: usize) -> Mask {
+        if self.query.expr != Expr::Everything {
+            rows = matching_among(&self.query, half.columns, &rows);
+        }
+        self.within(rows, half, bucket)
+    }
+
+    fn within(&self, mut mask: Mask, half: Half<'_>, bucket: usize) -> Mask {
         if !half.columns.all_within(self.range) {
             let ts_us = half.columns.ts_us();
             mask.retain(|row| self.range.contains(Instant(ts_us[row])));
@@ -176,7 +199,7 @@ impl ScanSpec {
 
 impl Occurrences {
     /// The rows of `matching` whose user has as many of them as asked for. A run holds all events of its user.
-    fn mask(self, half: Half<'_>, matching: &Mask) -> Mask {
+    pub(super) fn mask(self, half: Half<'_>, matching: &Mask) -> Mask {
         let mut kept = Mask::none(half.columns.rows());
         let identified = half.columns.attribute(paths::USR_ID);
         for_each_hit_run(half, matching, |_, rows| {

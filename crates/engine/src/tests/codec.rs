@@ -10,6 +10,7 @@ use datafusion_proto::bytes::{
 };
 use jiff::tz::TimeZone;
 use serde_json::json;
+use whodid_match::{Exclusion, FunnelRules, Periods, Retention, Returning};
 use whodid_model::{EntityKind, Instant, TimeRange};
 use whodid_query::definition::{Condition, Definition};
 use whodid_query::op::Op;
@@ -17,10 +18,13 @@ use whodid_query::search::{Dialect, parse};
 use whodid_store::Snapshot;
 
 use crate::ops::bucket::{BucketExec, BucketWork};
-use crate::ops::funnel::FunnelSpec;
 use crate::ops::grouped::GroupedSpec;
 use crate::ops::membership::MembershipSpec;
-use crate::{Audience, Occurrences, Population, ScanColumn, ScanSpec, WhodidCodec};
+use crate::subjects::KnownSubjects;
+use crate::{
+    Audience, Follow, Grain, JourneySpec, Node, Occurrences, PathCut, PathwaySpec, Population, RetentionSpec, ScanColumn,
+    ScanSpec, Wanted, WhodidCodec,
+};
 
 fn snapshot() -> Arc<Snapshot> {
     let view = |user: &str, page: &str, at: &str| {
@@ -106,12 +110,73 @@ fn scans_travel_with_their_audience() {
     check(GroupedSpec { scan: ScanSpec { columns: facets, ..spec } }, None);
 }
 
+fn follow(grain: Grain) -> Follow {
+    let snapshot = snapshot();
+    let users = Population::of(EntityKind::User, &snapshot, at());
+    Follow {
+        subjects: KnownSubjects::default().get(grain, &snapshot),
+        scan: ScanSpec {
+            query: parse("@account.id:acme", Dialect::Event).unwrap(),
+            range: TimeRange::ALL.cut_at(at()),
+            columns: Vec::new(),
+            audience: Some(Audience::Users(users.everyone)),
+            occurrences: None,
+        },
+        identified_only: true,
+    }
+}
+
+fn node(text: &str) -> Node {
+    Node { query: parse(text, Dialect::Event).unwrap(), occurrences: None }
+}
+
+fn by_few(node: Node) -> Node {
+    Node { occurrences: Some(Occurrences { op: Op::Less, count: 9 }), ..node }
+}
+
 #[test]
-fn funnels_travel() {
-    let steps = ["@view.name:/home", "@view.name:/cart"];
-    let steps = steps.map(|step| parse(step, Dialect::Event).unwrap()).to_vec();
-    check(
-        FunnelSpec { steps, window: Some("24h".parse().unwrap()), range: TimeRange::ALL.cut_at(at()) },
-        None,
-    );
+fn journeys_travel() {
+    for grain in [Grain::Session, Grain::User, Grain::Account] {
+        let spec = JourneySpec {
+            follow: follow(grain),
+            steps: vec![node("@view.name:/home"), by_few(node("@view.name:/cart"))],
+            exclusions: vec![node("@view.name:/pay")],
+            rules: FunnelRules {
+                window_us: Some(86_400_000_000),
+                within_us: vec![None, Some(86_400_000_000)],
+                exclusions: vec![Exclusion { from_step: 0, to_step: 1 }],
+                ..FunnelRules::ordered(2)
+            },
+            passes: true,
+            columns: vec![Wanted::Id, Wanted::Value { step: 1, path: "context.n".to_string() }, Wanted::Next],
+        };
+        check(spec, None);
+    }
+}
+
+#[test]
+fn retention_travels() {
+    let periods = Periods::new((0..4).map(|day| at().0 + (day - 3) * 86_400_000_000).collect()).unwrap();
+    let spec = RetentionSpec {
+        follow: follow(Grain::User),
+        cohort: node("*"),
+        returning: by_few(node("@view.name:/cart")),
+        rules: Retention::aligned(periods, Returning::OnOrAfter, false),
+        columns: vec![Wanted::Id, Wanted::Value { step: 0, path: "view.name".to_string() }],
+    };
+    check(spec, None);
+}
+
+#[test]
+fn pathways_travel() {
+    let query = |text| parse(text, Dialect::Event).unwrap();
+    for cut in [PathCut::None, PathCut::StartingAt(query("@v:/h*")), PathCut::EndingAt(query("@v:/cart"))] {
+        for each in [false, true] {
+            let labels = [Some("view.name".to_string()), Some("action.name".to_string()), None];
+            check(
+                PathwaySpec { follow: follow(Grain::Session), labels, cut: cut.clone(), steps: 3, each },
+                None,
+            );
+        }
+    }
 }

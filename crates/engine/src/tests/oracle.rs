@@ -16,6 +16,18 @@ pub(super) fn members(
     at: Instant,
     zone: &TimeZone,
 ) -> Vec<String> {
+    let events = known(arrived, at);
+    let entities = match definition.entity {
+        EntityKind::User => by_user(&events),
+        EntityKind::Account => by_account(&events),
+    };
+    let question = Question { kind: definition.entity, at, zone };
+    let holds = |(id, events): &(&String, &Vec<Event>)| question.holds(&definition.condition, id, events);
+    entities.iter().filter(holds).map(|(id, _)| id.clone()).collect()
+}
+
+/// The events that exist at an instant, each once.
+pub(super) fn known(arrived: &[Event], at: Instant) -> Vec<Event> {
     let mut known: BTreeMap<EventKey, Event> = BTreeMap::new();
     for event in arrived {
         let merged = match known.remove(&event.key()) {
@@ -24,14 +36,7 @@ pub(super) fn members(
         };
         known.insert(merged.key(), merged);
     }
-    let events: Vec<Event> = known.into_values().filter(|event| event.ts < at).collect();
-    let entities = match definition.entity {
-        EntityKind::User => by_user(&events),
-        EntityKind::Account => by_account(&events),
-    };
-    let question = Question { kind: definition.entity, at, zone };
-    let holds = |(id, events): &(&String, &Vec<Event>)| question.holds(&definition.condition, id, events);
-    entities.iter().filter(holds).map(|(id, _)| id.clone()).collect()
+    known.into_values().filter(|event| event.ts < at).collect()
 }
 
 /// The user of every event that has one, under the first user of its anonymous id.
@@ -53,7 +58,7 @@ fn resolved(event: &Event, all: &[Event]) -> Event {
     event
 }
 
-fn by_user(events: &[Event]) -> BTreeMap<String, Vec<Event>> {
+pub(super) fn by_user(events: &[Event]) -> BTreeMap<String, Vec<Event>> {
     let mut users: BTreeMap<String, Vec<Event>> = BTreeMap::new();
     for event in events {
         if let Some(user) = user_of(event, events) {
@@ -63,7 +68,17 @@ fn by_user(events: &[Event]) -> BTreeMap<String, Vec<Event>> {
     sorted(users)
 }
 
-fn by_account(events: &[Event]) -> BTreeMap<String, Vec<Event>> {
+pub(super) fn by_session(events: &[Event]) -> BTreeMap<String, Vec<Event>> {
+    let mut sessions: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+    for event in events {
+        if let Some(session) = event.session_id() {
+            sessions.entry(session).or_default().push(resolved(event, events));
+        }
+    }
+    sorted(sessions)
+}
+
+pub(super) fn by_account(events: &[Event]) -> BTreeMap<String, Vec<Event>> {
     let mut accounts: BTreeMap<String, Vec<Event>> = BTreeMap::new();
     for event in events {
         if let Some(account) = event.account_id() {
@@ -162,7 +177,7 @@ fn pattern(performed: &Performed) -> Pattern {
     Pattern::new(performed.steps.iter().map(rule).collect(), order, scope).unwrap()
 }
 
-fn matches(query: &Query, event: &Event) -> bool {
+pub(super) fn matches(query: &Query, event: &Event) -> bool {
     query.expr.matches(&|path| match path {
         "type" => Some(Value::text(event.kind.name())),
         "id" => Some(Value::text(event.id.clone())),

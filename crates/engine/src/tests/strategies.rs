@@ -69,7 +69,7 @@ pub(super) fn batches() -> impl Strategy<Value = Vec<Vec<Event>>> {
     })
 }
 
-fn query() -> impl Strategy<Value = String> {
+pub(super) fn query() -> impl Strategy<Value = String> {
     let term = prop::sample::select(vec![
         "*",
         "@type:view",

@@ -1,16 +1,11 @@
 //! Funnels by brute force.
 
 use crate::events::{Bounds, Stream};
-use crate::funnel::{Exclusion, FunnelOrder};
+use crate::funnel::{Exclusion, FunnelOrder, FunnelRules};
 
 /// A funnel as its rules are written.
 #[derive(Clone, Debug)]
-pub struct PlainFunnel {
-    pub steps: usize,
-    pub order: FunnelOrder,
-    pub window_us: Option<i64>,
-    pub exclusions: Vec<Exclusion>,
-}
+pub struct PlainFunnel(pub FunnelRules);
 
 impl PlainFunnel {
     /// What [`crate::Funnel::attempt`] says.
@@ -20,7 +15,7 @@ impl PlainFunnel {
             (instants(rows).into_iter().max(), instants(rows).into_iter().min(), rows.clone())
         };
         let furthest = |steps| self.matches(steps, stream, bounds).into_iter().min_by_key(key);
-        (1..=self.steps).rev().find_map(furthest).unwrap_or_default()
+        (1..=self.0.steps).rev().find_map(furthest).unwrap_or_default()
     }
 
     /// What [`crate::Funnel::passes`] says.
@@ -56,8 +51,8 @@ impl PlainFunnel {
             self.in_order(stream, rows)
                 && self.in_conversion_window(stream, rows)
                 && self.nothing_else_between(stream, bounds, rows)
-                && self.exclusions.iter().enumerate().all(|(number, exclusion)| {
-                    self.excludes_nothing(stream, bounds, rows, self.steps + number, *exclusion)
+                && self.0.exclusions.iter().enumerate().all(|(number, exclusion)| {
+                    self.excludes_nothing(stream, bounds, rows, self.0.steps + number, *exclusion)
                 })
         });
         picked
@@ -68,17 +63,22 @@ impl PlainFunnel {
     }
 
     fn in_order(&self, stream: Stream<'_>, rows: &[usize]) -> bool {
-        self.order == FunnelOrder::Any || rows.is_sorted_by_key(|row| stream.ts[*row])
+        let in_time = |step: usize| {
+            let time = i128::from(stream.ts[rows[step]]) - i128::from(stream.ts[rows[step - 1]]);
+            let within_us = self.0.within_us.get(step).copied().flatten();
+            time >= 0 && within_us.is_none_or(|within_us| time <= i128::from(within_us))
+        };
+        self.0.order == FunnelOrder::Any || (1..rows.len()).all(in_time)
     }
 
     fn in_conversion_window(&self, stream: Stream<'_>, rows: &[usize]) -> bool {
         let instants = || rows.iter().map(|row| i128::from(stream.ts[*row]));
         let time = instants().max().zip(instants().min()).map(|(last, first)| last - first);
-        self.window_us.is_none_or(|window_us| time <= Some(i128::from(window_us)))
+        self.0.window_us.is_none_or(|window_us| time <= Some(i128::from(window_us)))
     }
 
     fn nothing_else_between(&self, stream: Stream<'_>, bounds: Bounds, rows: &[usize]) -> bool {
-        self.order != FunnelOrder::Strict
+        self.0.order != FunnelOrder::Strict
             || rows.windows(2).all(|pair| {
                 let between = stream.ts[pair[0]]..=stream.ts[pair[1]];
                 let others = (0..stream.ts.len()).filter(|row| !pair.contains(row));

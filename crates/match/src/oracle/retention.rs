@@ -3,9 +3,11 @@
 use crate::events::{Bounds, Stream};
 use crate::retention::Returning;
 
-/// The cohort's period, and for it and each later period whether the entity returned.
+/// The cohort's period, and for each of its periods whether the entity returned. `returns_us` has boundaries for each
+/// cohort.
 pub fn member(
     boundaries_us: &[i64],
+    returns_us: &[Vec<i64>],
     returning: Returning,
     same_criteria: bool,
     stream: Stream<'_>,
@@ -16,8 +18,10 @@ pub fn member(
     let is_return = |row: usize| stream.matches[row] & 2 != 0;
     let in_window = |row: &usize| bounds.from <= stream.ts[*row] && stream.ts[*row] < bounds.to;
     let first_ts = rows().filter(in_window).filter(|row| is_cohort(*row)).map(|row| stream.ts[row]).min()?;
-    let periods: Vec<(i64, i64)> = boundaries_us.windows(2).map(|pair| (pair[0], pair[1])).collect();
-    let cohort = periods.iter().position(|(begin, end)| (*begin..*end).contains(&first_ts))?;
+    let between = |boundaries_us: &[i64]| boundaries_us.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    let cohorts: Vec<(i64, i64)> = between(boundaries_us);
+    let cohort = cohorts.iter().position(|(begin, end)| (*begin..*end).contains(&first_ts))?;
+    let periods: Vec<(i64, i64)> = between(&returns_us[cohort]);
 
     let comes_after = |row: usize| {
         let mut firsts = rows().filter(|first| is_cohort(*first) && stream.ts[*first] == first_ts);
@@ -30,7 +34,7 @@ pub fn member(
             Returning::OnOrAfter => begin <= stream.ts[*row],
         };
         let mut returns = rows().filter(|row| is_return(*row) && comes_after(*row)).filter(is_in);
-        (period == cohort && same_criteria) || returns.next().is_some()
+        (period == 0 && same_criteria) || returns.next().is_some()
     };
-    Some((cohort, (cohort..periods.len()).map(returned).collect()))
+    Some((cohort, (0..periods.len()).map(returned).collect()))
 }

@@ -18,19 +18,19 @@ fn rows(steps: usize, events: &str) -> Vec<(i64, u16)> {
 }
 
 fn kernel(plain: &PlainFunnel) -> Funnel {
-    Funnel::new(plain.steps, plain.order, plain.window_us, &plain.exclusions).unwrap()
+    Funnel::new(&plain.0).unwrap()
 }
 
 #[track_caller]
 fn check(plain: &PlainFunnel, events: &str, attempt: &[usize], passes: u64) {
-    let (ts, matches): (Vec<i64>, Vec<u16>) = rows(plain.steps, events).into_iter().unzip();
+    let (ts, matches): (Vec<i64>, Vec<u16>) = rows(plain.0.steps, events).into_iter().unzip();
     let stream = Stream { ts: &ts, matches: &matches };
     let bounds = Bounds { from: 0, to: 100, at: 100 };
     let (funnel, mut scratch) = (kernel(plain), FunnelScratch::default());
     assert_eq!(funnel.attempt(stream, bounds, &mut scratch), attempt, "attempt: {events}");
-    assert_eq!(funnel.passes(plain.steps, stream, bounds, &mut scratch), passes, "passes: {events}");
+    assert_eq!(funnel.passes(plain.0.steps, stream, bounds, &mut scratch), passes, "passes: {events}");
     assert_eq!(plain.attempt(stream, bounds), attempt, "oracle's attempt: {events}");
-    assert_eq!(plain.passes(plain.steps, stream, bounds), passes, "oracle's passes: {events}");
+    assert_eq!(plain.passes(plain.0.steps, stream, bounds), passes, "oracle's passes: {events}");
 }
 
 fn plain(
@@ -41,7 +41,8 @@ fn plain(
 ) -> PlainFunnel {
     let exclusion =
         |(from_step, to_step): &(usize, usize)| Exclusion { from_step: *from_step, to_step: *to_step };
-    PlainFunnel { steps, order, window_us, exclusions: exclusions.iter().map(exclusion).collect() }
+    let exclusions = exclusions.iter().map(exclusion).collect();
+    PlainFunnel(FunnelRules { steps, order, window_us, within_us: Vec::new(), exclusions })
 }
 
 #[test]
@@ -93,10 +94,19 @@ fn exclusions_spoil_an_attempt_and_not_the_next() {
 }
 
 #[test]
+fn a_step_has_its_own_time() {
+    let mut two = plain(3, FunnelOrder::Ordered, None, &[]);
+    two.0.within_us = vec![None, Some(2)];
+    check(&two, "A1 B3 C50", &[0, 1, 2], 1);
+    check(&two, "A1 B4 C50", &[0], 0);
+    check(&two, "A1 B4 A5 B6 C50", &[2, 3, 4], 1);
+}
+
+#[test]
 fn wrong_funnels_are_refused() {
     let check = |steps, order, window_us, exclusions: &[(usize, usize)], expected: &str| {
         let plain = plain(steps, order, window_us, exclusions);
-        let error = Funnel::new(steps, order, window_us, &plain.exclusions).unwrap_err();
+        let error = Funnel::new(&plain.0).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error}");
     };
     check(0, FunnelOrder::Ordered, None, &[], "there are no steps");
@@ -107,6 +117,14 @@ fn wrong_funnels_are_refused() {
     check(16, FunnelOrder::Strict, None, &[], "16 steps and 0 exclusions");
     check(2, FunnelOrder::Any, None, &[(0, 1)], "steps in any order have no events between");
     check(2, FunnelOrder::Any, Some(-1), &[], "a conversion window of -1");
+    let within = |order, within_us: &[Option<i64>], expected: &str| {
+        let within_us = within_us.to_vec();
+        let error = Funnel::new(&FunnelRules { order, within_us, ..FunnelRules::ordered(2) }).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    };
+    within(FunnelOrder::Ordered, &[Some(1)], "the first step has a `within`");
+    within(FunnelOrder::Any, &[None, Some(1)], "step 1 has a `within`, which needs an order");
+    within(FunnelOrder::Strict, &[None, Some(-1)], "a `within` of -1");
 }
 
 #[derive(Clone, Debug)]
@@ -124,13 +142,21 @@ fn case() -> impl Strategy<Value = Case> {
     ];
     let exclusions = prop::collection::vec((0..4usize, 1..3usize), 0..=2);
     let window = prop_oneof![1 => Just(None), 1 => (0..10i64).prop_map(Some)];
-    let plain = (1..=4usize, order, window, exclusions).prop_map(|(steps, order, window_us, wanted)| {
-        let ends = wanted.into_iter().map(|(from, length)| (from, from + length));
-        let allowed = |(_, to): &(usize, usize)| *to < steps && order != FunnelOrder::Any;
-        plain(steps, order, window_us, &ends.filter(allowed).collect::<Vec<_>>())
-    });
+    let within = prop::collection::vec(prop::option::weighted(0.3, 0..8i64), 3);
+    let plain = (1..=4usize, order, window, within, exclusions).prop_map(
+        |(steps, order, window_us, within_us, wanted)| {
+            let ends = wanted.into_iter().map(|(from, length)| (from, from + length));
+            let allowed = |(_, to): &(usize, usize)| *to < steps && order != FunnelOrder::Any;
+            let mut plain = plain(steps, order, window_us, &ends.filter(allowed).collect::<Vec<_>>());
+            if order != FunnelOrder::Any {
+                let rest = within_us.into_iter().take(steps - 1);
+                plain.0.within_us = std::iter::once(None).chain(rest).collect();
+            }
+            plain
+        },
+    );
     (plain, prop_oneof![Just(3i64), Just(10), Just(200)]).prop_flat_map(|(plain, last)| {
-        let bits = plain.steps + plain.exclusions.len();
+        let bits = plain.0.steps + plain.0.exclusions.len();
         let bit = (0..bits).prop_map(|bit| 1u16 << bit);
         let mask = prop_oneof![4 => bit, 1 => 0..1u16 << bits];
         let rows = prop::collection::vec((0..=last, mask), 0..=11);
@@ -143,7 +169,7 @@ fn case() -> impl Strategy<Value = Case> {
             rows.sort_by_key(|row| row.0);
             let length = rows.len();
             for (at, row) in rows.iter_mut().enumerate().filter(|_| laid) {
-                row.1 |= 1 << (at * plain.steps / length);
+                row.1 |= 1 << (at * plain.0.steps / length);
             }
             Case { plain: plain.clone(), rows, bounds: Bounds { from, to, at } }
         })
@@ -158,7 +184,7 @@ proptest! {
         let (funnel, mut scratch) = (kernel(&plain), FunnelScratch::default());
         prop_assert_eq!(funnel.attempt(stream, bounds, &mut scratch).to_vec(), plain.attempt(stream, bounds));
         let mut before = u64::MAX;
-        for steps in 1..=plain.steps {
+        for steps in 1..=plain.0.steps {
             let passes = funnel.passes(steps, stream, bounds, &mut scratch);
             prop_assert_eq!(passes, plain.passes(steps, stream, bounds), "{} steps", steps);
             prop_assert!(passes <= before, "counts never grow from one step to the next");

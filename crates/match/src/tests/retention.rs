@@ -13,7 +13,7 @@ fn stream(events: &str) -> (Vec<i64>, Vec<u16>) {
 }
 
 fn retention(returning: Returning, same_criteria: bool) -> Retention {
-    Retention { periods: Periods::new(vec![0, 10, 20, 30, 40]).unwrap(), returning, same_criteria }
+    Retention::aligned(Periods::new(vec![0, 10, 20, 30, 40]).unwrap(), returning, same_criteria)
 }
 
 #[test]
@@ -57,14 +57,14 @@ fn returns_fall_in_periods_after_the_first_event() {
 fn the_grid_averages_what_is_complete() {
     let retention = retention(Returning::On, true);
     let bounds = Bounds { from: 0, to: 40, at: 25 };
-    let mut grid = Grid::new(&retention.periods);
+    let mut grid = Grid::new(&retention);
     for events in ["CR1 CR12", "CR1", "CR2 CR13", "CR3 CR21", "CR11 CR22", "CR31"] {
         let (ts, matches) = stream(events);
         if let Some(member) = retention.member(Stream { ts: &ts, matches: &matches }, bounds) {
             grid.add(&member);
         }
     }
-    let table = grid.table(&retention.periods, bounds.at);
+    let table = grid.table(&retention, bounds.at);
     let sizes: Vec<u64> = table.cohorts.iter().map(|cohort| cohort.size).collect();
     assert_eq!(sizes, [4, 1, 0]);
     let cells = |cohort: usize| {
@@ -80,8 +80,8 @@ fn the_grid_averages_what_is_complete() {
     assert_eq!(table.average, [Some(1.0), Some(0.5), None]);
     let mut twice = grid.clone();
     twice.merge(&grid);
-    assert_eq!(twice.table(&retention.periods, bounds.at).average, table.average);
-    assert_eq!(twice.table(&retention.periods, bounds.at).cohorts[0].size, 8);
+    assert_eq!(twice.table(&retention, bounds.at).average, table.average);
+    assert_eq!(twice.table(&retention, bounds.at).cohorts[0].size, 8);
 }
 
 #[test]
@@ -96,7 +96,7 @@ proptest! {
     fn the_kernel_returns_as_the_oracle_returns(
         mut rows in prop::collection::vec((-2..16i64, 0..4u16), 0..8),
         (from, to, at) in (-2..8i64, 0..18i64, 0..18i64),
-        (after, same_criteria) in any::<(bool, bool)>(),
+        (after, same_criteria, aligned) in any::<(bool, bool, bool)>(),
     ) {
         rows.sort_by_key(|row| row.0);
         let (ts, matches): (Vec<i64>, Vec<u16>) = rows.into_iter().unzip();
@@ -104,8 +104,15 @@ proptest! {
         let bounds = Bounds { from, to, at };
         let boundaries = vec![0, 2, 5, 9, 12];
         let returning = if after { Returning::OnOrAfter } else { Returning::On };
-        let expected = oracle::retention::member(&boundaries, returning, same_criteria, stream, bounds);
-        let retention = Retention { periods: Periods::new(boundaries).unwrap(), returning, same_criteria };
+        let periods = |boundaries: &Vec<i64>| Periods::new(boundaries.clone()).unwrap();
+        let mut retention = Retention::aligned(periods(&boundaries), returning, same_criteria);
+        let mut returns: Vec<Vec<i64>> = (0..4).map(|cohort| boundaries[cohort..].to_vec()).collect();
+        if !aligned {
+            returns = boundaries[..4].iter().map(|begin| vec![*begin, begin + 1, begin + 4, begin + 6]).collect();
+            retention.returns = returns.iter().map(periods).collect();
+        }
+        let expected =
+            oracle::retention::member(&boundaries, &returns, returning, same_criteria, stream, bounds);
         let member = retention.member(stream, bounds);
         prop_assert_eq!(member.map(|member| (member.cohort, member.returned)), expected);
     }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant as Stopwatch};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use whodid_engine::{Aggregate, Audience, Engine, FunnelSpec, ScanSpec, Segments};
+use whodid_engine::{Aggregate, Audience, Engine, Follow, Grain, JourneySpec, Node, ScanSpec, Segments};
 use whodid_intake::{Enricher, IntakeError, flat};
+use whodid_match::FunnelRules;
 use whodid_model::event::paths;
 use whodid_model::{Event, Instant, Span, SystemClock, TimeRange};
 use whodid_query::definition::Definition;
-use whodid_query::search::{Dialect, parse};
+use whodid_query::search::{Dialect, Query, parse};
 use whodid_store::{Snapshot, Store, StoreOptions};
 
 use super::{CliError, Done};
@@ -215,11 +216,32 @@ impl Asker {
     }
 
     async fn funnel(&self, question: &Question) -> Result<Value, CliError> {
-        let steps = question.steps.iter().map(|step| parse(&step.event, Dialect::Event).map_err(failed));
-        let range = TimeRange::ALL.cut_at(question.at);
-        let spec = FunnelSpec { steps: steps.collect::<Result<_, _>>()?, window: question.within, range };
+        let node = |text: &str| {
+            parse(text, Dialect::Event).map(|query| Node { query, occurrences: None }).map_err(failed)
+        };
+        let steps: Vec<Node> =
+            question.steps.iter().map(|step| node(&step.event)).collect::<Result<_, CliError>>()?;
         let snapshot = self.snapshot.at(question.at);
-        Ok(json!({"steps": self.engine.funnel(&snapshot, spec).await.map_err(failed)?}))
+        let scan = ScanSpec {
+            query: Query::everything(Dialect::Event),
+            range: TimeRange::ALL.cut_at(question.at),
+            columns: Vec::new(),
+            audience: None,
+            occurrences: None,
+        };
+        let subjects = self.engine.subjects(Grain::User, &snapshot).await.map_err(failed)?;
+        let window_us = question.within.map(|window| window.0);
+        let spec = JourneySpec {
+            follow: Follow { subjects, scan, identified_only: false },
+            rules: FunnelRules { window_us, ..FunnelRules::ordered(steps.len()) },
+            steps,
+            exclusions: Vec::new(),
+            passes: false,
+            columns: Vec::new(),
+        };
+        let attempts = self.engine.journey(&snapshot, spec).await.map_err(failed)?;
+        let reached = attempts.steps.iter().map(|step| step.iter().flatten().count());
+        Ok(json!({"steps": reached.collect::<Vec<_>>()}))
     }
 
     async fn top(&self, question: &Question) -> Result<Value, CliError> {
