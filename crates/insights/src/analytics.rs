@@ -103,7 +103,7 @@ fn refuse_unknown(query: &AnalyticsQuery) -> Result<(), InsightError> {
 }
 
 /// Drops what is to be left out, orders the groups, and keeps each facet's best values within those before it.
-fn arrange(mut groups: Vec<Group>, group_by: &[GroupBy]) -> Vec<Group> {
+pub(crate) fn arrange(mut groups: Vec<Group>, group_by: &[GroupBy]) -> Vec<Group> {
     groups.retain(|group| {
         let missing = |(value, by): (&Option<String>, &GroupBy)| value.is_none() && by.should_exclude_missing;
         !group.values.iter().zip(group_by).any(missing)

@@ -1,7 +1,7 @@
 //! Segments and analytics: what a question means in terms of the engine.
 //!
-//! Reading order: [`catalogue`] (what people saved) → [`insights`] (the handle) and [`jobs`] → [`segments`] and [`analytics`] (the
-//! questions). It knows nothing of HTTP.
+//! Reading order: [`catalogue`] (what people saved) → [`insights`] (the handle) and [`jobs`] → [`segments`],
+//! [`analytics`], [`journeys`], [`retention`] and [`pathways`] (the questions). It knows nothing of HTTP.
 
 mod analytics;
 mod calendar;
@@ -9,8 +9,11 @@ pub mod catalogue;
 mod error;
 mod insights;
 mod jobs;
+mod journeys;
 mod meta;
+mod pathways;
 mod profiles;
+mod retention;
 mod segments;
 
 pub use analytics::{
@@ -21,8 +24,20 @@ pub use calendar::{CalendarInterval, CalendarUnit};
 pub use error::InsightError;
 pub use insights::Insights;
 pub use jobs::{Finished, Job, JobContext};
+pub use journeys::{
+    ElapsedTime, Funnel, FunnelGroup, FunnelStep, GraphFilter, JourneyCompute, JourneyExclusion,
+    JourneyGroupBy, JourneyList, JourneyListing, JourneyNode, JourneyNumbers, JourneyRecord, JourneyRequest,
+    JourneySearch, JourneySeries, JourneyTarget, Suggestion,
+};
 pub use meta::Meta;
+pub use pathways::{
+    AggregatedNode, PathwayKind, PathwayLink, PathwayNode, PathwayRequest, PathwayTarget, Pathways,
+};
 pub use profiles::{EntityProfile, SegmentOf, SegmentsOf, Timeline, TimelineCursor};
+pub use retention::{
+    FixedUnit, Interval, RetentionAverage, RetentionGrid, RetentionGroup, RetentionList, RetentionNumber,
+    RetentionRequest, RetentionScope, RetentionSearch,
+};
 pub use segments::{
     Ambiguous, Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff,
     DiffRequest, Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, ImportMode,
@@ -30,6 +45,7 @@ pub use segments::{
     Preview, Region, RejectedLine, Segment, SegmentChange, Side, UnmatchedRequest, UsedIn,
 };
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
+pub use whodid_match::RetentionCell;
 
 #[cfg(test)]
 mod tests;

@@ -102,3 +102,5 @@ pub const REPORT_ITEMS: usize = 100;
 pub const RUNNING_JOBS: usize = 2;
 /// Most jobs that wait.
 pub const WAITING_JOBS: usize = 100;
+/// Most periods of a retention grid.
+pub const RETENTION_PERIODS: usize = 400;

@@ -5,13 +5,16 @@ mod analytics;
 mod audit;
 mod events;
 mod jobs;
+mod journeys;
 mod keys;
 mod parts;
 mod people;
 mod prodlytics;
 mod profiles;
 mod queries;
+mod retention;
 mod rum;
+mod sankey;
 mod segments;
 mod session;
 mod status;
@@ -84,12 +87,17 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(jobs::routes())
         .merge(profiles::routes())
         .merge(queries::routes())
+        .merge(journeys::own_routes())
         .merge(keys::routes())
         .merge(session::routes())
         .merge(people::routes())
         .merge(audit::routes());
     // The Datadog-compatible queries.
-    let compatible = analytics::routes().layer(map_response(problem::as_strings));
+    let compatible = analytics::routes()
+        .merge(journeys::routes())
+        .merge(retention::routes())
+        .merge(sankey::routes())
+        .layer(map_response(problem::as_strings));
     let intake = rum::routes().layer(
         CorsLayer::new()
             .allow_origin(Any)

@@ -161,7 +161,8 @@ impl BucketWork for PathwaySpec {
         let kinds = EventType::ALL.into_iter().filter(|kind| self.labels[*kind as usize].is_some());
         let kinds: Vec<&str> = kinds.map(EventType::name).collect();
         let query = format!("@type:({})", kinds.join(" OR "));
-        let node = Node { query: parse(&query, Dialect::Event).map_err(EngineError::codec)?, occurrences: None };
+        let node =
+            Node { query: parse(&query, Dialect::Event).map_err(EngineError::codec)?, occurrences: None };
         let followed = self.follow.rows(snapshot, unit, &[&node], false);
         let parts = &followed.parts;
         let (mut places, mut tree) = (Places::default(), kernel::PathTree::default());

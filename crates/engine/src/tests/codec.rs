@@ -22,8 +22,8 @@ use crate::ops::grouped::GroupedSpec;
 use crate::ops::membership::MembershipSpec;
 use crate::subjects::KnownSubjects;
 use crate::{
-    Audience, Follow, Grain, JourneySpec, Node, Occurrences, PathCut, PathwaySpec, Population, RetentionSpec, ScanColumn,
-    ScanSpec, Wanted, WhodidCodec,
+    Audience, Follow, Grain, JourneySpec, Node, Occurrences, PathCut, PathwaySpec, Population, RetentionSpec,
+    ScanColumn, ScanSpec, Wanted, WhodidCodec,
 };
 
 fn snapshot() -> Arc<Snapshot> {

@@ -96,7 +96,7 @@ impl Asked {
                 range: self.range(),
                 columns: Vec::new(),
                 audience: None,
-            occurrences: None,
+                occurrences: None,
             },
             identified_only: self.identified_only,
         }

@@ -7,6 +7,7 @@ mod command_line;
 mod description;
 mod intake;
 mod lists;
+mod journeys;
 mod matrix;
 mod nasty;
 mod questions;
