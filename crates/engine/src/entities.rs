@@ -76,6 +76,13 @@ impl Population {
         }
     }
 
+    /// Those of the first buckets, of users.
+    pub(crate) fn in_buckets(&self, buckets: usize) -> Population {
+        let mut everyone = EntitySet::empty();
+        everyone.buckets[..buckets].clone_from_slice(&self.everyone.buckets[..buckets]);
+        Population { kind: self.kind, everyone, accounts: Vec::new() }
+    }
+
     /// The written id of an entity.
     pub fn id(&self, snapshot: &Snapshot, bucket: usize, ordinal: u32) -> Option<String> {
         match self.kind {

@@ -2,13 +2,14 @@
 //!
 //! Reading order: [`mask`] (a search query over columns) → [`stream`] (an entity's events) → [`performed`] and
 //! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`list`] and [`membership`],
-//! [`why`], [`aggregate`] and [`journeys`] (the questions). This is the only crate that names DataFusion.
+//! [`why`], [`aggregate`], [`journeys`] and [`facets`] (the questions). This is the only crate that names DataFusion.
 
 mod aggregate;
 mod audience;
 mod clauses;
 mod entities;
 mod error;
+mod facets;
 mod journeys;
 mod list;
 mod mask;
@@ -25,9 +26,11 @@ pub use aggregate::{Aggregate, Group};
 pub use audience::Audience;
 pub use entities::{EntitySet, Population};
 pub use error::EngineError;
+pub use facets::{FacetCount, Shape, TopValues, ValueCount};
 pub use journeys::{Attempts, Joined, Paths};
 pub use list::{List, Matched};
-pub use membership::{Membership, Referred, Segments};
+pub use membership::{Kept, Membership, Part, Referred, Segments};
+pub use ops::bucket::buckets_worked;
 pub use ops::codec::WhodidCodec;
 pub use ops::journey::JourneySpec;
 pub use ops::nodes::{Follow, Node, Wanted};

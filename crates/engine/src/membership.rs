@@ -7,16 +7,16 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt32Type;
 use jiff::tz::TimeZone;
 use roaring::RoaringBitmap;
-use whodid_model::{EntityKind, Instant};
+use whodid_model::{EntityKind, Instant, Value};
 use whodid_query::definition::{Condition, Definition};
-use whodid_store::Snapshot;
+use whodid_store::{BUCKETS, Snapshot};
 
 use crate::entities::{EntitySet, Population};
 use crate::error::EngineError;
 use crate::list::List;
 use crate::ops::bucket::BucketTable;
 use crate::ops::membership::{MembershipSpec, columns};
-use crate::profile::Profile;
+use crate::profile::{Attribute, Profile};
 use crate::run::Engine;
 use crate::stream::Streams;
 
@@ -84,7 +84,35 @@ pub struct Membership {
     pub members: EntitySet,
     /// The members of each clause by itself, in document order: one for each of [`Definition::leaves`].
     pub clauses: Vec<EntitySet>,
+    /// What the parts of each `all` come to one after another, in document order.
+    pub kept: Vec<Kept>,
 }
+
+/// A part of an `all` of the definition's own tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// JSON pointer into the definition, such as `/where/all/1`.
+    pub pointer: String,
+    /// How many the part holds by itself.
+    pub count: u64,
+    /// How many are left after this part and those before it.
+    pub kept: u64,
+}
+
+/// What is known when some of the buckets have been looked at.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Members and known entities of each bucket so far.
+    pub buckets: Vec<(u64, u64)>,
+    /// The members of each clause in these buckets.
+    pub clauses: Vec<u64>,
+    /// All known entities, of all buckets.
+    pub population: u64,
+}
+
+/// After how many buckets users are counted on the way to an answer: an owner's bucket is a hash of its id, so that any
+/// of them are a fair sample.
+const PARTS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
 impl Engine {
     /// Evaluates a definition at `at`. `segments` has to hold every segment that the definition refers to, directly or
@@ -109,8 +137,87 @@ impl Engine {
             self.decide(spec, &snapshot).await?
         };
         let lists = list_members(definition, segments, &population, &snapshot, at).await?;
-        let (members, clauses) = combine(definition, segments, &population, sets, &lists)?;
-        Ok(Membership { snapshot, population, members, clauses })
+        let Combined { members, clauses, kept } = combine(definition, segments, &population, sets, &lists)?;
+        Ok(Membership { snapshot, population, members, clauses, kept })
+    }
+
+    /// The same, telling what is known of users on the way. Accounts are too few to be worth it.
+    pub async fn membership_in_parts(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        definition: &Definition,
+        segments: &Segments,
+        at: Instant,
+        timezone: &TimeZone,
+        tell: &mut (dyn FnMut(Part) + Send),
+    ) -> Result<Membership, EngineError> {
+        let clauses = clauses_of(definition, segments)?;
+        if definition.entity == EntityKind::Account || clauses.is_empty() {
+            return self.membership(snapshot, definition, segments, at, timezone).await;
+        }
+        let snapshot = snapshot.at(at);
+        let population = Population::of(definition.entity, &snapshot, at);
+        let lists = list_members(definition, segments, &population, &snapshot, at).await?;
+        let spec = MembershipSpec::new(definition.entity, at, timezone.clone(), clauses);
+        let mut sets = vec![EntitySet::empty(); spec.clauses().len()];
+        let mut done = 0;
+        for until in PARTS {
+            let part = self.decide(spec.of_buckets(done..until), &snapshot).await?;
+            sets.iter_mut().zip(&part).for_each(|(all, part)| all.or(part));
+            done = until;
+            let seen = population.in_buckets(done);
+            let so_far = combine(definition, segments, &seen, sets.clone(), &lists)?;
+            let count =
+                |bucket: usize| (so_far.members.bucket(bucket).len(), seen.everyone.bucket(bucket).len());
+            tell(Part {
+                buckets: (0..done).map(count).collect(),
+                clauses: so_far
+                    .clauses
+                    .iter()
+                    .map(|set| (0..done).map(|bucket| set.bucket(bucket).len()).sum())
+                    .collect(),
+                population: population.everyone.len(),
+            });
+        }
+        let rest = self.decide(spec.of_buckets(done..BUCKETS), &snapshot).await?;
+        sets.iter_mut().zip(&rest).for_each(|(all, part)| all.or(part));
+        let Combined { members, clauses, kept } = combine(definition, segments, &population, sets, &lists)?;
+        Ok(Membership { snapshot, population, members, clauses, kept })
+    }
+
+    /// A profile attribute of some of the members, by its name in profile queries: each id with its value, sorted by id.
+    pub fn attribute_of(
+        &self,
+        membership: &Membership,
+        set: &EntitySet,
+        name: &str,
+        at: Instant,
+    ) -> Vec<(String, Option<Value>)> {
+        let (snapshot, population) = (&membership.snapshot, &membership.population);
+        let attribute = Attribute::named(name, population.kind);
+        let mut values = Vec::new();
+        match population.kind {
+            EntityKind::User => {
+                for (bucket, ordinals) in set.buckets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
+                    let streams = Streams::of_bucket(snapshot, bucket, at);
+                    let rows = ordinals.iter().filter_map(|ordinal| streams.rows_of_user(ordinal));
+                    values.extend(rows.map(|(id, rows)| {
+                        let value = attribute.value(&streams, &id, &rows);
+                        (id, value)
+                    }));
+                }
+            }
+            EntityKind::Account => {
+                let streams = Streams::of_everything(snapshot, at);
+                streams.for_each_account(population, |ordinal, id, rows| {
+                    if set.bucket(0).contains(ordinal) {
+                        values.push((id.to_string(), attribute.value(&streams, id, rows)));
+                    }
+                });
+            }
+        }
+        values.sort_by(|(a, _), (b, _)| a.cmp(b));
+        values
     }
 
     /// The profiles of some of the members, sorted by id.
@@ -209,17 +316,26 @@ pub(crate) fn clauses_of(
     Ok(clauses)
 }
 
-/// The members, and the members of each of the definition's own leaves, from the sets of [`clauses_of`].
+/// The tree of conditions worked out.
+pub(crate) struct Combined {
+    pub(crate) members: EntitySet,
+    /// The members of each of the definition's own leaves.
+    pub(crate) clauses: Vec<EntitySet>,
+    pub(crate) kept: Vec<Kept>,
+}
+
+/// From the sets of [`clauses_of`].
 pub(crate) fn combine(
     definition: &Definition,
     segments: &Segments,
     population: &Population,
     sets: Vec<EntitySet>,
     lists: &ListMembers,
-) -> Result<(EntitySet, Vec<EntitySet>), EngineError> {
-    let mut combiner = Combiner { population, segments, lists, sets: sets.into_iter(), clauses: Vec::new() };
-    let members = combiner.combine(&definition.condition, true)?;
-    Ok((members, combiner.clauses))
+) -> Result<Combined, EngineError> {
+    let (sets, clauses, kept) = (sets.into_iter(), Vec::new(), Vec::new());
+    let mut combiner = Combiner { population, segments, lists, sets, clauses, kept };
+    let members = combiner.combine(&definition.condition, Some("/where"))?;
+    Ok(Combined { members, clauses: combiner.clauses, kept: combiner.kept })
 }
 
 /// The clauses below a condition in the order in which [`Combiner`] takes their sets.
@@ -254,35 +370,32 @@ struct Combiner<'a> {
     lists: &'a ListMembers,
     sets: std::vec::IntoIter<EntitySet>,
     clauses: Vec<EntitySet>,
+    kept: Vec<Kept>,
 }
 
 impl Combiner<'_> {
-    /// `top` says that the condition is the definition's own and not a referred segment's.
-    fn combine(&mut self, condition: &Condition, top: bool) -> Result<EntitySet, EngineError> {
+    /// `pointer` says where the condition stands in the definition; none inside a referred segment.
+    fn combine(&mut self, condition: &Condition, pointer: Option<&str>) -> Result<EntitySet, EngineError> {
         let set = match condition {
-            Condition::All(parts) => {
-                let mut set = self.population.everyone.clone();
-                for part in parts {
-                    set.and(&self.combine(part, top)?);
-                }
-                return Ok(set);
-            }
+            Condition::All(parts) => return self.all(parts, pointer),
             Condition::Any(parts) => {
                 let mut set = EntitySet::empty();
-                for part in parts {
-                    set.or(&self.combine(part, top)?);
+                for (index, part) in parts.iter().enumerate() {
+                    let pointer = pointer.map(|pointer| format!("{pointer}/any/{index}"));
+                    set.or(&self.combine(part, pointer.as_deref())?);
                 }
                 return Ok(set);
             }
             Condition::Not(inner) => {
                 let mut set = self.population.everyone.clone();
-                set.minus(&self.combine(inner, top)?);
+                let pointer = pointer.map(|pointer| format!("{pointer}/not"));
+                set.minus(&self.combine(inner, pointer.as_deref())?);
                 return Ok(set);
             }
             Condition::Segment(id) => {
                 let unknown = || EngineError::UnknownSegment { id: id.clone() };
                 match self.segments.get(id).ok_or_else(unknown)? {
-                    Referred::Definition(definition) => self.combine(&definition.condition, false)?,
+                    Referred::Definition(definition) => self.combine(&definition.condition, None)?,
                     Referred::List(_) => self.lists.get(id).ok_or_else(unknown)?.clone(),
                 }
             }
@@ -290,8 +403,23 @@ impl Combiner<'_> {
                 self.sets.next().ok_or(EngineError::NotAClause)?
             }
         };
-        if top {
+        if pointer.is_some() {
             self.clauses.push(set.clone());
+        }
+        Ok(set)
+    }
+
+    fn all(&mut self, parts: &[Condition], pointer: Option<&str>) -> Result<EntitySet, EngineError> {
+        let mut set = self.population.everyone.clone();
+        for (index, part) in parts.iter().enumerate() {
+            let pointer = pointer.map(|pointer| format!("{pointer}/all/{index}"));
+            let place = self.kept.len();
+            let one = self.combine(part, pointer.as_deref())?;
+            set.and(&one);
+            if let Some(pointer) = pointer {
+                // Before what stands inside it.
+                self.kept.insert(place, Kept { pointer, count: one.len(), kept: set.len() });
+            }
         }
         Ok(set)
     }

@@ -1,6 +1,7 @@
 //! The whole engine against a second, simple reading of the semantics; plans as bytes and back.
 
 mod codec;
+mod facets;
 mod journeys;
 mod oracle;
 mod strategies;

@@ -8,6 +8,7 @@
 
 mod apply;
 mod audit;
+mod charts;
 mod jobs;
 mod keys;
 mod lists;
@@ -33,6 +34,7 @@ use crate::InsightError;
 
 pub use apply::Step;
 pub use audit::{Actor, AuditEntry, Change};
+pub use charts::{Chart, ChartChange, ChartKind, NewChart};
 pub use jobs::{JobState, StoredJob};
 pub use keys::{Key, NewKey, Scope};
 pub use lists::NewList;

@@ -7,6 +7,7 @@ mod analytics;
 mod calendar;
 pub mod catalogue;
 mod error;
+mod facets;
 mod insights;
 mod jobs;
 mod journeys;
@@ -22,6 +23,7 @@ pub use analytics::{
 };
 pub use calendar::{CalendarInterval, CalendarUnit};
 pub use error::InsightError;
+pub use facets::{FacetOf, FacetValues, Facets};
 pub use insights::Insights;
 pub use jobs::{Finished, Job, JobContext};
 pub use journeys::{
@@ -40,10 +42,11 @@ pub use retention::{
 };
 pub use segments::{
     Ambiguous, Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff,
-    DiffRequest, Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, ImportMode,
+    DiffRequest, Estimate, Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, ImportMode,
     ImportReport, ImportRequest, ListedIdentifiers, Member, Members, MembersRequest, NewSegment, Note, Pair,
     Preview, Region, RejectedLine, Segment, SegmentChange, Side, UnmatchedRequest, UsedIn,
 };
+pub use whodid_engine::{FacetCount, Shape, TopValues, ValueCount, buckets_worked};
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 pub use whodid_match::RetentionCell;
 

@@ -17,18 +17,23 @@ use crate::meta::{Asked, Meta};
 
 mod as_code;
 mod comparing;
+mod estimate;
 mod export;
 mod history;
 mod imports;
 mod lists;
+mod members;
+mod preview;
 mod why;
 
 pub use as_code::{Applied, AppliedChange, ApplyAction, CodedSegment};
 pub use comparing::{Compared, Comparison, Diff, DiffRequest, Pair, Region, Side};
+pub use estimate::Estimate;
 pub use export::Export;
 pub use history::{History, HistoryPoint, HistoryRequest, HistoryStep};
 pub use imports::{Ambiguous, ImportMode, ImportReport, ImportRequest, RejectedLine};
 pub use lists::{ListedIdentifiers, UnmatchedRequest};
+pub use members::{Member, Members, MembersRequest};
 pub use why::Explained;
 
 /// A definition's answer before it is saved.
@@ -41,6 +46,8 @@ pub struct Preview {
     pub population: u64,
     /// Each clause by itself, in document order.
     pub clauses: Vec<ClauseCount>,
+    /// The parts of an `all` that are more than one clause.
+    pub groups: Vec<ClauseCount>,
     /// Some members' ids: in order, identified users first.
     pub sample: Vec<String>,
     /// The definition in words.
@@ -53,6 +60,12 @@ pub struct ClauseCount {
     /// JSON pointer into the definition.
     pub pointer: String,
     pub count: u64,
+    /// In an `all`: how many are left after this part and those before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u64>,
+    /// Of a sequence: how many get as far as each positive step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<u64>,
 }
 
 /// Something about a definition that is allowed and hardly meant.
@@ -146,68 +159,7 @@ pub(crate) struct KnownSize {
 /// How long a size may be shown while nothing but time has passed.
 const SIZE_STAYS: Span = Span::from_seconds(60);
 
-/// Which members of a segment.
-#[derive(Clone, Debug)]
-pub struct MembersRequest {
-    pub at: Option<Instant>,
-    /// The last id of the page before.
-    pub after: Option<String>,
-    /// 1 ..= [`limits::PAGE_ITEMS`].
-    pub limit: usize,
-    /// Only ids that contain this text, whatever the case.
-    pub search: Option<String>,
-    pub profiles: bool,
-}
-
-/// A page of members in order of id.
-#[derive(Clone, Debug)]
-pub struct Members {
-    pub meta: Meta,
-    pub entity: EntityKind,
-    /// All members that the search accepts, on whichever page.
-    pub total: u64,
-    pub next: Option<String>,
-    pub members: Vec<Member>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Member {
-    pub id: String,
-    /// Empty unless profiles were asked for.
-    pub profile: BTreeMap<String, whodid_model::Value>,
-}
-
 impl Insights {
-    /// Evaluates a definition without saving it. `sample_size` is at most [`limits::PAGE_ITEMS`].
-    pub async fn preview(
-        &self,
-        definition: &Definition,
-        at: Option<Instant>,
-        sample_size: usize,
-    ) -> Result<Preview, InsightError> {
-        let asked = Asked::new(self.instant(at));
-        let at = self.instant(at);
-        let membership = self.membership(definition, at).await?;
-        let pointers = definition.leaves().into_iter().map(|(pointer, _)| pointer);
-        let clauses = pointers
-            .zip(&membership.clauses)
-            .map(|(pointer, set)| ClauseCount { pointer, count: set.len() })
-            .collect();
-        let mut sample = ids(&membership, &membership.members);
-        // People with a name first: a sample of anonymous ids alone says little.
-        sample.sort_by_key(|id| id.starts_with(ANONYMOUS_PREFIX));
-        sample.truncate(sample_size.min(limits::PAGE_ITEMS));
-        Ok(Preview {
-            count: membership.members.len(),
-            population: membership.population.everyone.len(),
-            clauses,
-            sample,
-            echo: self.words(definition).await?,
-            warnings: definition.warnings().into_iter().map(Note::from).collect(),
-            meta: asked.answered(membership.snapshot.watermark(), None),
-        })
-    }
-
     pub async fn create_segment(&self, new: NewSegment) -> Result<Segment, InsightError> {
         let NewSegment { name, description, tags, definition } = new;
         let definition = to_catalogue(&definition);
@@ -267,50 +219,6 @@ impl Insights {
 
     pub async fn segment_versions(&self, id: &str) -> Result<Vec<SegmentVersion>, InsightError> {
         self.catalogue().segment_versions(id).await
-    }
-
-    pub async fn members(&self, id: &str, request: &MembersRequest) -> Result<Members, InsightError> {
-        if !(1..=limits::PAGE_ITEMS).contains(&request.limit) {
-            return Err(InsightError::Invalid {
-                pointer: Some("page[limit]".to_string()),
-                message: format!("a page of {} members is not possible", request.limit),
-                hint: Some(format!("ask for 1 to {} and follow the cursor", limits::PAGE_ITEMS)),
-            });
-        }
-        let segment = self.catalogue().segment(id).await?;
-        let definition = read_definition(&segment.definition)?;
-        let at = self.instant(request.at);
-        let asked = Asked::new(at);
-        let membership = self.membership(&definition, at).await?;
-        let mut found = ids(&membership, &membership.members);
-        if let Some(search) = request.search.as_deref().filter(|search| !search.is_empty()) {
-            let search = search.to_lowercase();
-            found.retain(|id| id.to_lowercase().contains(&search));
-        }
-        let total = found.len() as u64;
-        let first = request.after.as_ref().map_or(0, |after| found.partition_point(|id| id <= after));
-        let page = &found[first..found.len().min(first + request.limit)];
-        let more = first + page.len() < found.len();
-        Ok(Members {
-            entity: definition.entity,
-            total,
-            next: page.last().filter(|_| more).cloned(),
-            members: if request.profiles {
-                self.with_profiles(&membership, page, at)
-            } else {
-                page.iter().map(|id| Member { id: id.clone(), profile: BTreeMap::new() }).collect()
-            },
-            meta: asked.answered(membership.snapshot.watermark(), Some(segment.version)),
-        })
-    }
-
-    fn with_profiles(&self, membership: &Membership, page: &[String], at: Instant) -> Vec<Member> {
-        let mut set = EntitySet::empty();
-        for id in page {
-            set.or(&membership.population.find(&membership.snapshot, id));
-        }
-        let profiles = self.inner.engine.profiles(membership, &set, at);
-        profiles.into_iter().map(|profile| Member { id: profile.id, profile: profile.attributes }).collect()
     }
 
     /// The definition in words, with other segments by name.

@@ -75,7 +75,7 @@ fn left_the_cart() -> Definition {
 }
 
 fn everyone_page() -> MembersRequest {
-    MembersRequest { at: None, after: None, limit: 10, search: None, profiles: false }
+    MembersRequest { at: None, after: None, limit: 10, search: None, sort: None, profiles: false }
 }
 
 fn named(name: &str, definition: Definition) -> NewSegment {

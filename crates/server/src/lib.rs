@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`config`] (what it is told), [`services`] (what a request may use), [`problem`] (what went wrong as
 //! a status and a body), [`auth`] and [`client_address`] (who asks), [`envelope`] (the shape of requests and answers),
-//! [`routes`] (all paths), [`web`] (the web app), [`start`] (a running server), [`demo`] (a made-up shop), [`cli`].
+//! [`tail`] (what comes in), [`routes`] (all paths), [`web`] (the web app), [`start`] (a running server), [`demo`] (a made-up shop), [`cli`].
 
 mod auth;
 pub mod cli;
@@ -14,6 +14,7 @@ mod problem;
 mod routes;
 mod services;
 mod start;
+mod tail;
 mod web;
 
 pub use config::{Config, ConfigError, ServeFlags};

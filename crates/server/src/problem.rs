@@ -80,6 +80,11 @@ impl Problem {
         self
     }
 
+    /// As it would be answered.
+    pub(crate) fn body(&self) -> Value {
+        json!({"errors": [self.as_object()]})
+    }
+
     fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Error")
     }

@@ -3,7 +3,9 @@
 
 mod analytics;
 mod audit;
+mod charts;
 mod events;
+mod facets;
 mod jobs;
 mod journeys;
 mod keys;
@@ -15,9 +17,10 @@ mod queries;
 mod retention;
 mod rum;
 mod sankey;
-mod segments;
+pub(crate) mod segments;
 mod session;
 mod status;
+mod tail;
 
 use std::sync::atomic::Ordering;
 
@@ -91,7 +94,10 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(keys::routes())
         .merge(session::routes())
         .merge(people::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(facets::routes())
+        .merge(charts::routes())
+        .merge(tail::routes());
     // The Datadog-compatible queries.
     let compatible = analytics::routes()
         .merge(journeys::routes())

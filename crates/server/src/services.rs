@@ -16,7 +16,9 @@ use crate::auth::Rates;
 use crate::auth::login_codes::LoginCodes;
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
+use crate::routes::segments::preview::Editors;
 use crate::start::StartError;
+use crate::tail::Tail;
 
 /// A handle; clones share it.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) rates: Rates,
     pub(crate) started_at: Instant,
     pub(crate) login_codes: LoginCodes,
+    pub(crate) editors: Editors,
+    pub(crate) tail: Tail,
     pub(crate) counters: Arc<Counters>,
     /// Requests whose body has arrived whole: they are finished even when their client has gone.
     pub(crate) arrived: TaskTracker,
@@ -65,6 +69,8 @@ impl Services {
             data: config.data.clone(),
             login_codes: LoginCodes::default(),
             rates: Rates::default(),
+            editors: Editors::default(),
+            tail: Tail::default(),
             counters: Arc::default(),
             arrived: TaskTracker::new(),
         })))

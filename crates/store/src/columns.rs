@@ -14,7 +14,7 @@ mod assemble;
 mod build;
 mod column;
 
-pub use column::{Codes, Column};
+pub use column::{Codes, Column, order as value_order};
 
 /// One owner's rows: `start..end`.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,7 @@ mod store;
 mod table;
 
 pub use check::{CheckReport, Finding, check};
-pub use columns::{Codes, Column, Columns, Run};
+pub use columns::{Codes, Column, Columns, Run, value_order};
 pub use error::StoreError;
 pub use list::{IdList, Ids, ListWriter, Merge, Stage};
 pub use live::Appended;

@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -26,6 +27,14 @@ use whodid_store::{BUCKETS, Snapshot};
 
 use super::codec::OperatorMessage;
 use crate::error::EngineError;
+
+/// Units of work done since the process began.
+static WORKED: AtomicU64 = AtomicU64::new(0);
+
+/// How many buckets all questions together have looked at since the process began.
+pub fn buckets_worked() -> u64 {
+    WORKED.load(Ordering::Relaxed)
+}
 
 /// What an operator of ours computes for one bucket.
 pub(crate) trait BucketWork: Debug + Send + Sync + 'static {
@@ -180,6 +189,7 @@ impl<W: BucketWork> ExecutionPlan for BucketExec<W> {
                 let timer = baseline.elapsed_compute().timer();
                 let worked = work.work(&snapshot, unit)?;
                 timer.done();
+                WORKED.fetch_add(1, Ordering::Relaxed);
                 rows_scanned.add(worked.rows_scanned);
                 let project = |batch: RecordBatch| match &projection {
                     Some(projection) => batch.project(projection),

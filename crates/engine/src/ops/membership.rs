@@ -3,6 +3,7 @@
 //! It answers, for each bucket and each clause, the bitmap of entities that hold it. What leaves the operator is bitmaps,
 //! never events.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, RecordBatch, UInt32Array};
@@ -27,6 +28,8 @@ pub(crate) struct MembershipSpec {
     pub(crate) timezone: TimeZone,
     /// The clauses as the conditions of one `all`, which is how they travel.
     clauses: Definition,
+    /// Which buckets are looked at. Accounts are gathered from all of them and are therefore one unit of work.
+    buckets: Range<usize>,
 }
 
 impl MembershipSpec {
@@ -37,7 +40,17 @@ impl MembershipSpec {
         timezone: TimeZone,
         clauses: Vec<Condition>,
     ) -> MembershipSpec {
-        MembershipSpec { at, timezone, clauses: Definition { entity, condition: Condition::All(clauses) } }
+        let buckets = match entity {
+            EntityKind::User => 0..BUCKETS,
+            EntityKind::Account => 0..1,
+        };
+        let clauses = Definition { entity, condition: Condition::All(clauses) };
+        MembershipSpec { at, timezone, clauses, buckets }
+    }
+
+    /// The same question to some of the buckets of users.
+    pub(crate) fn of_buckets(&self, buckets: Range<usize>) -> MembershipSpec {
+        MembershipSpec { buckets, ..self.clone() }
     }
 
     pub(crate) fn entity(&self) -> EntityKind {
@@ -56,6 +69,7 @@ impl MembershipSpec {
             "at_us": self.at.0,
             "timezone": self.timezone.iana_name(),
             "clauses": self.clauses.to_json(),
+            "buckets": [self.buckets.start, self.buckets.end],
         })
         .to_string()
     }
@@ -68,7 +82,9 @@ impl MembershipSpec {
             None => TimeZone::UTC,
         };
         let clauses = Definition::from_json(&json["clauses"]).map_err(EngineError::codec)?;
-        Ok(MembershipSpec { at: Instant(at_us), timezone, clauses })
+        let buckets: [usize; 2] =
+            serde_json::from_value(json["buckets"].clone()).map_err(EngineError::codec)?;
+        Ok(MembershipSpec { at: Instant(at_us), timezone, clauses, buckets: buckets[0]..buckets[1] })
     }
 }
 
@@ -95,19 +111,16 @@ impl BucketWork for MembershipSpec {
         schema()
     }
 
-    /// Accounts are gathered from all buckets and are therefore one unit of work.
     fn units(&self) -> usize {
-        match self.entity() {
-            EntityKind::User => BUCKETS,
-            EntityKind::Account => 1,
-        }
+        self.buckets.len()
     }
 
     fn describe(&self) -> String {
         format!("entity={} clauses={} at={}", self.entity(), self.clauses().len(), self.at)
     }
 
-    fn work(&self, snapshot: &Snapshot, bucket: usize) -> Result<Worked, EngineError> {
+    fn work(&self, snapshot: &Snapshot, unit: usize) -> Result<Worked, EngineError> {
+        let bucket = self.buckets.start + unit;
         let streams = match self.entity() {
             EntityKind::User => Streams::of_bucket(snapshot, bucket, self.at),
             EntityKind::Account => Streams::of_everything(snapshot, self.at),

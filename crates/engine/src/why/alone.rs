@@ -13,7 +13,7 @@ use whodid_store::{Owner, Snapshot};
 use crate::clauses::Clauses;
 use crate::entities::{EntitySet, Population};
 use crate::error::EngineError;
-use crate::membership::{ListMembers, Segments, clauses_of, combine, lists_of};
+use crate::membership::{Combined, ListMembers, Segments, clauses_of, combine, lists_of};
 use crate::performed::{Clause, Reading};
 use crate::profile::{Attribute, ProfileTest};
 use crate::stream::{Row, Streams};
@@ -75,7 +75,8 @@ impl Alone {
         let clauses = clauses_of(definition, segments)?;
         let sets = self.sets(&clauses, at)?;
         let lists = self.lists(definition, segments, at)?;
-        let (members, leaves) = combine(definition, segments, &self.population, sets, &lists)?;
+        let Combined { members, clauses: leaves, .. } =
+            combine(definition, segments, &self.population, sets, &lists)?;
         let holds = |set: &EntitySet| set.bucket(self.bucket).contains(self.ordinal);
         Ok(Decided { member: holds(&members), leaves: leaves.iter().map(holds).collect() })
     }

@@ -25,7 +25,7 @@ impl Reference {
 /// Something that depends on a segment, or holds a name.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Dependent {
-    /// What it is: `segment`, …
+    /// What it is: `segment` or `chart`.
     pub what: &'static str,
     pub id: String,
     pub name: String,
@@ -35,43 +35,61 @@ impl Dependent {
     pub(super) fn segment(id: String, name: String) -> Dependent {
         Dependent { what: "segment", id, name }
     }
+
+    pub(super) fn chart(id: String, name: String) -> Dependent {
+        Dependent { what: "chart", id, name }
+    }
+
+    fn of(what: &str, id: String, name: String) -> Dependent {
+        match what {
+            "chart" => Dependent::chart(id, name),
+            _ => Dependent::segment(id, name),
+        }
+    }
 }
 
 impl Catalogue {
-    /// The live segments whose definitions name this one, by name.
+    /// The live segments whose definitions name this one, then the charts that rest on it, each by name.
     pub async fn used_in(&self, id: &str) -> Result<Vec<Dependent>, InsightError> {
         users(&mut *self.pool.acquire().await?, id).await
     }
 
     /// The same for every segment that is used at all, by its id: for lists.
     pub async fn used_in_all(&self) -> Result<HashMap<String, Vec<Dependent>>, InsightError> {
-        let rows: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT r.referenced_id, s.id, s.name FROM segment_references r
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+            "SELECT r.referenced_id, 'segment' AS what, s.id, s.name, s.name_folded FROM segment_references r
              JOIN segments s ON s.id = r.segment_id
              WHERE s.deleted_at IS NULL
-             ORDER BY s.name_folded",
+             UNION ALL
+             SELECT r.referenced_id, 'chart', c.id, c.name, c.name_folded FROM chart_references r
+             JOIN charts c ON c.id = r.chart_id
+             ORDER BY 2 DESC, 5",
         )
         .fetch_all(&self.pool)
         .await?;
         let mut users: HashMap<String, Vec<Dependent>> = HashMap::new();
-        for (referenced_id, id, name) in rows {
-            users.entry(referenced_id).or_default().push(Dependent::segment(id, name));
+        for (referenced_id, what, id, name) in rows {
+            users.entry(referenced_id).or_default().push(Dependent::of(&what, id, name));
         }
         Ok(users)
     }
 }
 
 pub(super) async fn users(connection: &mut Connection, id: &str) -> Result<Vec<Dependent>, InsightError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT s.id, s.name FROM segment_references r
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT 'segment' AS what, s.id, s.name, s.name_folded FROM segment_references r
          JOIN segments s ON s.id = r.segment_id
          WHERE r.referenced_id = $1 AND s.deleted_at IS NULL
-         ORDER BY s.name_folded",
+         UNION ALL
+         SELECT 'chart', c.id, c.name, c.name_folded FROM chart_references r
+         JOIN charts c ON c.id = r.chart_id
+         WHERE r.referenced_id = $1
+         ORDER BY 1 DESC, 4",
     )
     .bind(id)
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|(id, name)| Dependent::segment(id, name)).collect())
+    Ok(rows.into_iter().map(|(what, id, name)| Dependent::of(&what, id, name)).collect())
 }
 
 /// Refuses references of `segment` (as it is about to be saved) to what is not live or is about the other kind of

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use whodid_engine::Membership;
 use whodid_model::{EntityKind, Instant, limits};
+use whodid_query::definition::Definition;
 
 use super::{Member, ids};
 use crate::InsightError;
@@ -35,9 +36,21 @@ impl Insights {
     ) -> Result<Export, InsightError> {
         let segment = self.catalogue().segment(id).await?;
         let definition = read_definition(&segment.definition)?;
+        self.export_of(&definition, &segment.name, Some(segment.version), at, profiles).await
+    }
+
+    /// Everyone in a definition that need not be saved, under a name for the file.
+    pub async fn export_of(
+        &self,
+        definition: &Definition,
+        name: &str,
+        version: Option<i64>,
+        at: Option<Instant>,
+        profiles: bool,
+    ) -> Result<Export, InsightError> {
         let at = self.instant(at);
         let asked = Asked::new(at);
-        let membership = self.membership(&definition, at).await?;
+        let membership = self.membership(definition, at).await?;
         let own_id = format!("{}_id", definition.entity.name());
         let mut attributes = match profiles {
             true => self.inner.engine.profile_names(&membership, at),
@@ -45,8 +58,8 @@ impl Insights {
         };
         attributes.retain(|name| *name != own_id);
         Ok(Export {
-            meta: asked.answered(membership.snapshot.watermark(), Some(segment.version)),
-            name: segment.name,
+            meta: asked.answered(membership.snapshot.watermark(), version),
+            name: name.to_string(),
             entity: definition.entity,
             total: membership.members.len(),
             attributes,

@@ -29,6 +29,8 @@ use crate::services::Services;
 /// How many events go into the store at once.
 const APPEND_EVENTS: usize = 10_000;
 const APPENDS_AHEAD: usize = 2;
+/// What the watchers of incoming events are told that these come from.
+const SOURCE: &str = "import";
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::new().routes(routes!(import))
@@ -132,11 +134,15 @@ async fn read_into(services: &Services, file: File, options: Options) -> Result<
     });
     let mut appended = Appended::default();
     while let Some(events) = receiver.recv().await {
+        let notes = services.tail.notes(SOURCE, services.clock.now(), &events);
         let more = services.store.append(events).await?;
+        services.tail.tell(notes);
         appended.accepted += more.accepted;
         appended.duplicates += more.duplicates;
     }
-    let taken = Taken::new(reading.await??, appended);
+    let report = reading.await??;
+    services.tail.rejected(SOURCE, services.clock.now(), &report.rejected, &[]);
+    let taken = Taken::new(report, appended);
     taken.count(&services.counters);
     Ok(taken)
 }

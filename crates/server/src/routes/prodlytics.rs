@@ -38,14 +38,20 @@ async fn take_server_event(
         let sender = may_ingest(&services, None, &headers).await?;
         let received_at = services.clock.now();
         let client_ip = peer.map(|peer| services.trusted_proxies.client(peer, &headers));
-        let enricher = services.enricher.clone();
+        let (enricher, text) = (services.enricher.clone(), body.clone());
         let decode = move || {
             let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
             server_event::decode(&body, &Context { received_at, client_ip, user_agent }, &enricher)
         };
-        let events = vec![tokio::task::spawn_blocking(decode).await??];
+        let decoded = tokio::task::spawn_blocking(decode).await?;
+        let event = decoded.inspect_err(|error| {
+            services.tail.refused("prodlytics", received_at, &error.to_string(), &text);
+        })?;
+        let events = vec![event];
         sender.may_send(&events)?;
+        let notes = services.tail.notes("prodlytics", received_at, &events);
         let appended = services.store.append(events).await?;
+        services.tail.tell(notes);
         Counters::add(&services.counters.accepted, appended.accepted);
         Counters::add(&services.counters.duplicates, appended.duplicates);
         Ok::<(), Problem>(())

@@ -120,14 +120,18 @@ async fn take_rum(
         let deflate = parameters.encoding.as_deref() == Some("deflate");
         let received_at = services.clock.now();
         let client_ip = peer.map(|peer| services.trusted_proxies.client(peer, &headers));
-        let enricher = services.enricher.clone();
+        let (enricher, text) = (services.enricher.clone(), body.clone());
         let decode = move || {
             let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
             rum::decode(&body, deflate, &Context { received_at, client_ip, user_agent }, &enricher)
         };
         let Decoded { events, report } = tokio::task::spawn_blocking(decode).await??;
         sender.may_send(&events)?;
+        let notes = services.tail.notes("rum", received_at, &events);
+        let readable: &[u8] = if deflate { &[] } else { &text };
+        services.tail.rejected("rum", received_at, &report.rejected, readable);
         let taken = Taken::new(report, services.store.append(events).await?);
+        services.tail.tell(notes);
         taken.count(&services.counters);
         Ok::<Taken, Problem>(taken)
     });

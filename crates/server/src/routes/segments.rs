@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::catalogue::{PageRequest, SegmentVersion};
-use whodid_insights::{NewSegment, Note, Preview, Segment, SegmentChange};
+use whodid_insights::{NewSegment, Note, Segment, SegmentChange};
 use whodid_model::{EntityKind, IdentifierKey, Instant};
 use whodid_query::definition::Definition;
 
@@ -25,16 +25,17 @@ mod comparing;
 mod export;
 mod imports;
 mod members;
+pub(crate) mod preview;
 mod why;
 
+use members::includes_profile;
+
 const TYPE: &str = "segment";
-const PREVIEW_TYPE: &str = "segment_preview";
-const SAMPLE_SIZE: usize = 20;
 const PAGE_DEFAULT: usize = 100;
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::new()
-        .routes(routes!(preview))
+        .merge(preview::routes())
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .routes(routes!(restore))
@@ -45,40 +46,6 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .merge(why::routes())
         .merge(comparing::routes())
         .merge(as_code::routes())
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct PreviewQuestion {
-    #[schema(value_type = Object)]
-    definition: Value,
-    /// The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<Instant>,
-    /// How many ids to show, 20 if absent.
-    sample_size: Option<usize>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct PreviewAnswer {
-    count: u64,
-    /// All known entities of the kind.
-    population: u64,
-    /// Each clause by itself, in document order.
-    clauses: Vec<ClauseAnswer>,
-    /// Some members' ids.
-    sample: Vec<String>,
-    /// The definition in words.
-    echo: String,
-    /// What is allowed and hardly meant.
-    warnings: Vec<NoteAnswer>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct ClauseAnswer {
-    /// JSON pointer into the definition.
-    pointer: String,
-    count: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,45 +59,6 @@ impl From<Note> for NoteAnswer {
     fn from(note: Note) -> NoteAnswer {
         NoteAnswer { pointer: note.pointer, message: note.message }
     }
-}
-
-impl From<Preview> for PreviewAnswer {
-    fn from(preview: Preview) -> PreviewAnswer {
-        let clauses = preview.clauses.into_iter();
-        PreviewAnswer {
-            count: preview.count,
-            population: preview.population,
-            clauses: clauses
-                .map(|clause| ClauseAnswer { pointer: clause.pointer, count: clause.count })
-                .collect(),
-            sample: preview.sample,
-            echo: preview.echo,
-            warnings: preview.warnings.into_iter().map(NoteAnswer::from).collect(),
-        }
-    }
-}
-
-/// Counts who is in a definition, without saving it.
-#[utoipa::path(
-    post, path = "/segments/preview", tag = "Segments", request_body = Envelope<PreviewQuestion>,
-    responses((status = 200, body = One<PreviewAnswer, AnswerMeta>))
-)]
-async fn preview(
-    _: MayRead,
-    State(services): State<Services>,
-    JsonBody(body): JsonBody<Envelope<PreviewQuestion>>,
-) -> Answer<One<PreviewAnswer, AnswerMeta>> {
-    let question = body.attributes(PREVIEW_TYPE)?;
-    let definition = read_definition(&question.definition)?;
-    let sample_size = question.sample_size.unwrap_or(SAMPLE_SIZE);
-    let preview = services
-        .insights
-        .preview(&definition, question.at, sample_size)
-        .await
-        .map_err(|error| Problem::from(error).within(&definition_pointer()))?;
-    let meta = AnswerMeta::from(preview.meta.clone());
-    let data = Resource { id: PREVIEW_TYPE.to_string(), kind: PREVIEW_TYPE, attributes: preview.into() };
-    Ok(Json(One { data, meta }))
 }
 
 fn definition_pointer() -> String {
@@ -323,7 +251,7 @@ async fn update(
     Ok(answer(segment.map_err(|error| Problem::from(error).within(ATTRIBUTES))?))
 }
 
-fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+pub(super) fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
@@ -411,14 +339,4 @@ async fn versions(
     let data =
         versions.into_iter().map(|version| version_resource(&id, version)).collect::<Result<_, _>>()?;
     Ok(Json(Many { data, meta: ListMeta { page: PageMeta { next: None } } }))
-}
-
-fn includes_profile(include: Option<&str>) -> Result<bool, Problem> {
-    match include {
-        None | Some("") => Ok(false),
-        Some("profile") => Ok(true),
-        Some(other) => {
-            Err(Problem::invalid(format!("`{other}` can't be included; write profile")).at("include"))
-        }
-    }
 }

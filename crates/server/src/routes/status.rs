@@ -42,6 +42,8 @@ struct SinceStart {
     duplicates: u64,
     not_stored: u64,
     rejected: u64,
+    /// Buckets that questions have looked at.
+    buckets_worked: u64,
     /// Requests that ended in a fault of ours.
     panics: u64,
 }
@@ -59,6 +61,7 @@ async fn status(_: MayRead, State(services): State<Services>) -> Answer<One<Stat
             duplicates: counters.duplicates.load(Ordering::Relaxed),
             not_stored: counters.not_stored.load(Ordering::Relaxed),
             rejected: counters.rejected.load(Ordering::Relaxed),
+            buckets_worked: whodid_insights::buckets_worked(),
             panics: counters.panics.load(Ordering::Relaxed),
         },
     };

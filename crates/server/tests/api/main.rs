@@ -3,6 +3,7 @@
 mod server;
 
 mod access;
+mod asking;
 mod command_line;
 mod description;
 mod intake;

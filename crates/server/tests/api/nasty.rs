@@ -89,7 +89,13 @@ fn routes() -> Vec<(Method, String)> {
         (Method::GET, own("/segments/none/members?page[limit]=0&unknown=1")),
         (Method::GET, own("/users/%ff?at=-1")),
         (Method::GET, own("/accounts/anonymous:")),
-        (Method::GET, format!("/{}", "x".repeat(5_000))),
+        (Method::GET, format!("/api/{}", "x".repeat(5_000))),
+        (Method::POST, own("/segments/members")),
+        (Method::POST, own("/segments/members.csv")),
+        (Method::POST, own("/session")),
+        (Method::POST, own("/charts")),
+        (Method::GET, own("/facets?filter[q]=%00%ff&page[limit]=-1")),
+        (Method::GET, own("/facets/values?facet=%00@@")),
     ]
 }
 

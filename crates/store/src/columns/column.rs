@@ -100,7 +100,7 @@ impl Column {
 
 /// A total order of values: booleans, numbers, texts, lists, each by value. Values of different types are different,
 /// so a path that holds both `5` and `"5"` keeps both.
-pub(super) fn order(a: &Value, b: &Value) -> Ordering {
+pub fn order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Number(a), Value::Number(b)) => a.total_cmp(b),

@@ -160,7 +160,7 @@ impl<'a> Members<'a> {
 }
 
 /// The known name with the fewest edits, if a slip of the hand explains the difference.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let most_edits = 1 + name.chars().count().min(40) / 4;
     let edits = |other: &str| edit_distance(name, other, most_edits);
     known.iter().copied().min_by_key(|other| edits(other)).filter(|other| edits(other) <= most_edits)

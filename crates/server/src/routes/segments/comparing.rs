@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 use whodid_insights::{Comparison, Diff, DiffRequest, HistoryPoint, HistoryRequest, HistoryStep, Side};
 use whodid_model::Instant;
 
-use super::{SAMPLE_SIZE, definition_pointer, read_definition};
+use super::preview::SAMPLE_SIZE;
+use super::{definition_pointer, read_definition};
 use crate::auth::MayRead;
 use crate::envelope::{ATTRIBUTES, Answer, AnswerMeta, Envelope, JsonBody, One, Parameters, Resource};
 use crate::problem::Problem;

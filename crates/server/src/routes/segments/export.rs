@@ -16,9 +16,10 @@ use whodid_intake::rows::write_row;
 use whodid_model::Instant;
 use whodid_store::BUCKETS;
 
-use super::includes_profile;
+use super::members::{MembersQuestion, REQUEST_TYPE};
+use super::{definition_pointer, includes_profile, read_definition};
 use crate::auth::MayRead;
-use crate::envelope::Parameters;
+use crate::envelope::{Envelope, JsonBody, Parameters};
 use crate::problem::Problem;
 use crate::services::Services;
 
@@ -36,6 +37,9 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
         .routes(routes!(ndjson))
         .routes(routes!(parquet))
         .routes(routes!(identifiers))
+        .routes(routes!(csv_of))
+        .routes(routes!(ndjson_of))
+        .routes(routes!(parquet_of))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -101,6 +105,59 @@ async fn parquet(
 async fn export(services: &Services, id: &str, parameters: ExportParameters) -> Result<Export, Problem> {
     let profiles = includes_profile(parameters.include.as_deref())?;
     Ok(services.insights.export(id, parameters.at, profiles).await?)
+}
+
+/// Everyone in a definition that is not saved, as CSV.
+#[utoipa::path(
+    post, path = "/segments/members.csv", tag = "Segments", request_body = Envelope<MembersQuestion>,
+    responses((status = 200, body = String, content_type = "text/csv"))
+)]
+async fn csv_of(
+    _: MayRead,
+    State(services): State<Services>,
+    JsonBody(body): JsonBody<Envelope<MembersQuestion>>,
+) -> Result<Response, Problem> {
+    let export = export_of(&services, body).await?;
+    let format = Csv::new(&export);
+    Ok(file(export, format))
+}
+
+/// Everyone in a definition that is not saved, as NDJSON.
+#[utoipa::path(
+    post, path = "/segments/members.ndjson", tag = "Segments", request_body = Envelope<MembersQuestion>,
+    responses((status = 200, body = String, content_type = "application/x-ndjson"))
+)]
+async fn ndjson_of(
+    _: MayRead,
+    State(services): State<Services>,
+    JsonBody(body): JsonBody<Envelope<MembersQuestion>>,
+) -> Result<Response, Problem> {
+    let export = export_of(&services, body).await?;
+    let format = Ndjson::new(&export);
+    Ok(file(export, format))
+}
+
+/// Everyone in a definition that is not saved, as Parquet.
+#[utoipa::path(
+    post, path = "/segments/members.parquet", tag = "Segments", request_body = Envelope<MembersQuestion>,
+    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.apache.parquet"))
+)]
+async fn parquet_of(
+    _: MayRead,
+    State(services): State<Services>,
+    JsonBody(body): JsonBody<Envelope<MembersQuestion>>,
+) -> Result<Response, Problem> {
+    let export = export_of(&services, body).await?;
+    let format = Parquet::new(&export)?;
+    Ok(file(export, format))
+}
+
+async fn export_of(services: &Services, body: Envelope<MembersQuestion>) -> Result<Export, Problem> {
+    let question = body.attributes(REQUEST_TYPE)?;
+    let definition = read_definition(&question.definition)?;
+    let profiles = question.profiles()?;
+    let export = services.insights.export_of(&definition, "members", None, question.at, profiles).await;
+    export.map_err(|error| Problem::from(error).within(&definition_pointer()))
 }
 
 /// Everything in the list of a static segment as CSV, of people who are known or not. Imported again it is the same list.
