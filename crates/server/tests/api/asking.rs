@@ -123,7 +123,7 @@ fn long() -> Value {
             {"event": "@view.url_path:/p*", "not": true}]);
         json!({"performed": {"steps": steps, "times": {"op": ">=", "value": n + 1}}})
     };
-    json!({"entity": "user", "where": {"any": (0..150).map(clause).collect::<Vec<_>>()}})
+    json!({"entity": "user", "where": {"any": (0..60).map(clause).collect::<Vec<_>>()}})
 }
 
 async fn worked(server: &TestServer) -> u64 {
@@ -134,10 +134,10 @@ async fn worked(server: &TestServer) -> u64 {
 #[tokio::test]
 async fn a_question_that_nobody_waits_for_stops() {
     let server = TestServer::start().await;
-    let people: Vec<Value> = (0..12_000)
+    let people: Vec<Value> = (0..6_000)
         .map(|n| view(&format!("u{}", n % 600), &format!("s{n}"), &format!("/p{n}"), n / 20))
         .collect();
-    for batch in people.chunks(4_000) {
+    for batch in people.chunks(3_000) {
         server.rum(batch).await;
     }
     // A reader who goes away after the first estimate.
