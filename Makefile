@@ -15,7 +15,7 @@ NODE_PACKAGES := $(BROWSER_TEST)/node_modules/.package-lock.json
 OPEN_TABLES_TEST := tests/open-tables
 PYTHON_PACKAGES := $(OPEN_TABLES_TEST)/.venv/.requirements.txt
 
-.PHONY: help demo test setup ui lint rust-tests browser-test open-tables-test nightly
+.PHONY: help demo test setup ui lint rust-tests browser-test open-tables-test nightly soak sbom deny
 .PHONY: need-rust need-nextest need-node need-chromium need-python
 
 help:
@@ -63,6 +63,21 @@ open-tables-test: rust-tests $(PYTHON_PACKAGES)
 # The random tests with all their cases, and many kills.
 nightly: need-rust need-nextest
 	PROPTEST_CASES=20000 WHODID_CRASH_ROUNDS=500 cargo nextest run --workspace --locked --profile nightly
+	$(MAKE) soak
+
+# Twenty minutes of steady load; the figures go to tests/soak/figures.json. Part of what runs at night.
+soak: need-rust
+	cargo build --release --locked --bin whodid
+	python3 tests/soak/soak.py --binary $(CARGO_TARGET_DIR)/release/whodid --out tests/soak/figures.json $(ARGS)
+
+# What is built into the binary, as CycloneDX.
+sbom: need-rust
+	@cargo metadata --locked --format-version 1 | python3 packaging/sbom.py
+
+# Licences, advisories, sources.
+deny: need-rust
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
+	cargo deny --locked check
 
 # $(call need,COMMAND,DEBIAN PACKAGES): installs as root on Debian and its kin, says what to install elsewhere.
 define need

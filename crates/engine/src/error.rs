@@ -18,6 +18,12 @@ pub enum EngineError {
     Lists { detail: String },
     #[error("a plan could not be encoded or read back: {detail}")]
     Codec { detail: String },
+    #[error("{waiting} questions are waiting already; ask again in a moment")]
+    Busy { waiting: usize },
+    #[error(
+        "the question took longer than {seconds} s and was stopped; ask over a shorter time, or for less"
+    )]
+    OutOfTime { seconds: f64 },
     #[error(transparent)]
     Plan(#[from] DataFusionError),
     #[error(transparent)]
@@ -43,6 +49,8 @@ impl EngineError {
         match self {
             EngineError::Pattern { .. } | EngineError::Window { .. } => FaultKind::Invalid,
             EngineError::UnknownSegment { .. } => FaultKind::NotFound,
+            EngineError::Busy { .. } => FaultKind::Busy,
+            EngineError::OutOfTime { .. } => FaultKind::Cancelled,
             EngineError::Store(error) => error.kind(),
             EngineError::Plan(error) => plan_kind(error),
             EngineError::NotAClause

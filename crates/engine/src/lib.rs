@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`mask`] (a search query over columns) → [`stream`] (an entity's events) → [`performed`] and
 //! [`profile`] (one clause) → [`clauses`] (all clauses, one pass) → [`ops`] (the operators) → [`list`] and [`membership`],
-//! [`why`], [`aggregate`], [`journeys`] and [`facets`] (the questions). This is the only crate that names DataFusion.
+//! [`why`], [`aggregate`], [`journeys`] and [`facets`] (the questions). [`run`] runs them
+//! within bounds: [`turns`] and [`memory`]. This is the only crate that names DataFusion.
 
 mod aggregate;
 mod audience;
@@ -14,12 +15,14 @@ mod journeys;
 mod list;
 mod mask;
 mod membership;
+mod memory;
 mod ops;
 mod performed;
 mod profile;
 mod run;
 mod stream;
 mod subjects;
+mod turns;
 mod why;
 
 pub use aggregate::{Aggregate, Group};
@@ -39,8 +42,9 @@ pub use ops::retention::RetentionSpec;
 pub use ops::scan::{Occurrences, ScanColumn, ScanSpec};
 pub use ops::values::Values;
 pub use profile::Profile;
-pub use run::Engine;
+pub use run::{Engine, EngineStatus, QueryLimits};
 pub use subjects::{Grain, Subjects};
+pub use turns::asked_by;
 pub use why::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 
 #[cfg(test)]

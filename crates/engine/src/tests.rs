@@ -15,7 +15,7 @@ use whodid_model::{EntityKind, Event, Instant};
 use whodid_query::definition::Definition;
 use whodid_store::Snapshot;
 
-use crate::{Engine, Segments};
+use crate::{Engine, EngineError, Segments};
 
 /// Members, and the members of each clause, by id.
 fn evaluate(
@@ -23,7 +23,7 @@ fn evaluate(
     definition: &Definition,
     at: Instant,
 ) -> (Vec<String>, Vec<Vec<String>>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let zone = TimeZone::get("America/Sao_Paulo").unwrap();
     let answer = runtime
         .block_on(Engine::new(2).membership(snapshot, definition, &Segments::new(), at, &zone))
@@ -78,4 +78,19 @@ fn everybody_and_nobody() {
     // What is at the evaluation instant does not exist yet.
     assert_eq!(count(r#"{"entity":"user","where":{"all":[]}}"#, "2026-11-01T10:00:00Z"), 0);
     assert_eq!(EntityKind::User.to_string(), "user");
+}
+
+#[test]
+fn a_question_that_takes_too_long_is_stopped_and_says_so() {
+    let snapshot = Snapshot::of_events(vec![Vec::new()]);
+    let json =
+        serde_json::json!({"entity": "user", "where": {"performed": {"steps": [{"event": "@type:view"}]}}});
+    let definition = Definition::from_json(&json).unwrap();
+    let engine = Engine::new(2);
+    engine.set_limits(&crate::QueryLimits { time: std::time::Duration::ZERO, ..Default::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (segments, zone) = (Segments::new(), TimeZone::UTC);
+    let outcome = runtime.block_on(engine.membership(&snapshot, &definition, &segments, Instant(0), &zone));
+    assert!(matches!(outcome, Err(EngineError::OutOfTime { .. })));
+    assert_eq!((engine.status().out_of_time, engine.status().running), (1, 0));
 }

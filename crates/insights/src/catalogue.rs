@@ -50,7 +50,8 @@ type Row = sqlx::sqlite::SqliteRow;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-const FILE_NAME: &str = "catalogue.db";
+/// The catalogue's name in a data folder.
+pub const FILE_NAME: &str = "catalogue.db";
 const CONNECTIONS: u32 = 4;
 const BUSY_TIMEOUT_MS: u64 = 5_000;
 
@@ -85,6 +86,13 @@ impl Catalogue {
         };
         catalogue.end_interrupted_jobs().await?;
         Ok(catalogue)
+    }
+
+    /// Writes a copy of the whole database into a new file, while it is in use.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), InsightError> {
+        let file = file.display().to_string();
+        sqlx::query("VACUUM INTO $1").bind(file).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Waits for what is under way, then closes the file. Later calls answer an error.
@@ -170,9 +178,9 @@ pub(crate) fn fault_kind(error: &sqlx::Error) -> FaultKind {
     match error {
         sqlx::Error::PoolTimedOut => FaultKind::Busy,
         sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => FaultKind::Damaged,
-        // SQLite's primary result codes: 5 busy, 6 locked, 11 corrupt, 26 not a database.
+        // SQLite's primary result codes: 5 busy, 6 locked, 11 corrupt, 13 full, 26 not a database.
         sqlx::Error::Database(error) => match error.code().and_then(|code| code.parse::<u32>().ok()) {
-            Some(code) if matches!(code & 0xff, 5 | 6) => FaultKind::Busy,
+            Some(code) if matches!(code & 0xff, 5 | 6 | 13) => FaultKind::Busy,
             Some(code) if matches!(code & 0xff, 11 | 26) => FaultKind::Damaged,
             _ => FaultKind::Internal,
         },

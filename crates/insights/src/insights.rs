@@ -54,6 +54,11 @@ impl Insights {
         &self.inner.catalogue
     }
 
+    /// For its bounds and how it is doing.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
     pub fn store(&self) -> &Store {
         &self.inner.store
     }

@@ -46,7 +46,9 @@ pub use segments::{
     ImportReport, ImportRequest, ListedIdentifiers, Member, Members, MembersRequest, NewSegment, Note, Pair,
     Preview, Region, RejectedLine, Segment, SegmentChange, Side, UnmatchedRequest, UsedIn,
 };
-pub use whodid_engine::{FacetCount, Shape, TopValues, ValueCount, buckets_worked};
+pub use whodid_engine::{
+    Engine, EngineStatus, FacetCount, QueryLimits, Shape, TopValues, ValueCount, asked_by, buckets_worked,
+};
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 pub use whodid_match::RetentionCell;
 

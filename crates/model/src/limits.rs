@@ -104,3 +104,19 @@ pub const RUNNING_JOBS: usize = 2;
 pub const WAITING_JOBS: usize = 100;
 /// Most periods of a retention grid.
 pub const RETENTION_PERIODS: usize = 400;
+
+/// Questions that run at the same time; more wait for their turn.
+pub const QUERIES_AT_ONCE: usize = 8;
+/// Questions that wait for their turn; more are refused (429). Askers take turns.
+pub const QUERIES_WAITING: usize = 200;
+/// Longest run of a question, in seconds; then it is stopped (504).
+pub const QUERY_SECONDS: u64 = 60;
+/// Most memory of the operators of all questions together, in bytes.
+pub const QUERY_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// Requests that are answered at the same time; more are refused (503).
+pub const REQUESTS_AT_ONCE: usize = 4_096;
+/// Longest time that the head of a request may take to arrive, in seconds; then the connection is closed. Also the
+/// longest pause between two pieces of a body; then the request is refused (408).
+pub const SLOW_CLIENT_SECONDS: u64 = 20;
+/// Longest head of a request, in bytes (431).
+pub const HEADER_BYTES: usize = 64 * 1024;

@@ -36,7 +36,8 @@ pub(crate) struct InProcess;
 pub(crate) struct Caller {
     pub(crate) actor: Actor,
     pub(crate) scope: Scope,
-    pub(crate) requests_per_minute: u32,
+    /// Its own rate, if it has one.
+    pub(crate) requests_per_minute: Option<u32>,
     /// Came in by a cookie, which a browser sends whoever made the page.
     by_cookie: bool,
 }
@@ -141,7 +142,8 @@ fn check(services: &Services, caller: &Caller, needed: Scope) -> Result<Rate, Pr
         let Caller { actor, scope, .. } = caller;
         return Err(forbidden(format!("this needs a key that may {needed}; `{}` may {scope}", actor.name)));
     }
-    services.rates.take(&caller.actor.id, caller.requests_per_minute)
+    let rates = &services.rates;
+    rates.take(&caller.actor.id, caller.requests_per_minute.unwrap_or_else(|| rates.usual()))
 }
 
 /// The caller may send events of any application, by its headers.
@@ -223,14 +225,12 @@ fn check_origin(key: &Key, headers: &HeaderMap) -> Result<(), Problem> {
 
 impl Caller {
     fn key(key: &Key) -> Caller {
-        let usual = match key.scope {
-            Scope::Ingest => limits::INTAKE_REQUESTS_PER_MINUTE,
-            Scope::Read | Scope::Write | Scope::Admin => limits::REQUESTS_PER_MINUTE,
-        };
+        // All visitors of an application send by one key.
+        let usual = (key.scope == Scope::Ingest).then_some(limits::INTAKE_REQUESTS_PER_MINUTE);
         Caller {
             actor: Actor { kind: "key", id: key.id.clone(), name: key.name.clone() },
             scope: key.scope,
-            requests_per_minute: key.requests_per_minute.unwrap_or(usual),
+            requests_per_minute: key.requests_per_minute.or(usual),
             by_cookie: false,
         }
     }
@@ -244,7 +244,7 @@ impl Caller {
         Caller {
             actor: Actor { kind, id, name: session.name },
             scope: session.scope,
-            requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            requests_per_minute: None,
             by_cookie: true,
         }
     }
@@ -254,7 +254,7 @@ impl Caller {
         Caller {
             actor: Actor { kind: "process", id: name.clone(), name },
             scope: Scope::Admin,
-            requests_per_minute: u32::MAX,
+            requests_per_minute: Some(u32::MAX),
             by_cookie: false,
         }
     }

@@ -1,26 +1,30 @@
 //! The command line. What asks or changes something goes through the API, of a server that runs or of the data folder
 //! opened for the occasion, so that both answer alike.
 
+mod backup;
 mod bench;
 mod check;
 mod client;
+mod config;
 mod demo;
+mod describe;
 mod import;
 mod jobs;
 mod keys;
 mod people;
 mod query;
+mod ready;
 mod segment;
 mod serve;
 mod table;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, LogFormat};
 use crate::start::StartError;
+use crate::telemetry::{self, Telemetry};
 
 /// Product analytics that starts from people: who did what, then what, and who did not.
 #[derive(Parser)]
@@ -46,6 +50,18 @@ enum Command {
     Query(query::QueryArguments),
     /// Read a data folder through and say what is wrong with it, changing nothing
     Check(check::CheckArguments),
+    /// Write everything that a server or a data folder keeps into one file
+    Backup(backup::BackupArguments),
+    /// Make a data folder from such a file, and read it through
+    Restore(backup::RestoreArguments),
+    /// Ask a server whether it answers questions
+    Ready(ready::ReadyArguments),
+    /// What a server would go by
+    Config(config::ConfigArguments),
+    /// Completions for a shell, on the standard output
+    Completions(describe::CompletionsArguments),
+    /// The manual, as man pages
+    Man(describe::ManArguments),
     /// Access keys
     Keys(keys::KeysArguments),
     /// People who may log in
@@ -83,8 +99,10 @@ type Done = Result<(), CliError>;
 /// Runs the command line of this process. Exit codes: 0 done, 1 the answer is an error, 2 usage.
 pub async fn run() -> ExitCode {
     let command = Cli::parse().command;
-    let long_running = matches!(command, Command::Demo(_) | Command::Serve(_));
-    log_to_stderr(if long_running { "warn,whodid_server=info" } else { "error" });
+    let _telemetry = match start_telemetry(&command) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return failed(&error),
+    };
     let done = match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(flags) => serve::run(flags).await,
@@ -93,26 +111,44 @@ pub async fn run() -> ExitCode {
         Command::Jobs(arguments) => jobs::run(arguments).await,
         Command::Query(arguments) => query::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
+        Command::Backup(arguments) => backup::backup(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments).await,
+        Command::Ready(arguments) => ready::run(arguments).await,
+        Command::Config(arguments) => config::run(arguments),
+        Command::Completions(arguments) => describe::completions(arguments),
+        Command::Man(arguments) => describe::man(arguments),
         Command::Keys(arguments) => keys::run(arguments).await,
         Command::People(arguments) => people::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("whodid: {}", error.to_string().replace('\n', " "));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
-fn log_to_stderr(default: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WHODID_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+fn failed(error: &CliError) -> ExitCode {
+    eprintln!("whodid: {}", error.to_string().replace('\n', " "));
+    ExitCode::FAILURE
+}
+
+/// A server writes as its configuration says, a command only what went wrong.
+fn start_telemetry(command: &Command) -> Result<Telemetry, CliError> {
+    let flags = match command {
+        Command::Serve(flags) => Some(flags),
+        Command::Demo(arguments) => Some(arguments.flags()),
+        _ => None,
+    };
+    let started = match flags {
+        Some(flags) => {
+            let config = flags.clone().settle()?;
+            let (filter, endpoint) = (config.log.as_deref(), config.otlp_endpoint.as_deref());
+            telemetry::start(filter, telemetry::SERVER_FILTER, config.log_format, endpoint)
+        }
+        None => {
+            let filter = std::env::var("WHODID_LOG").ok();
+            telemetry::start(filter.as_deref(), telemetry::COMMAND_FILTER, LogFormat::Text, None)
+        }
+    };
+    started.map_err(|error| StartError::Telemetry(error).into())
 }

@@ -1,7 +1,7 @@
 //! Requests and answers are one JSON:API resource: `data{id, type, attributes}`, and `meta` beside it.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
@@ -9,6 +9,7 @@ use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_path_to_error::Segment;
+use tokio_stream::Elapsed;
 use utoipa::ToSchema;
 use whodid_insights::Meta;
 use whodid_model::{Instant, limits};
@@ -146,8 +147,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem>
 pub(crate) async fn read_body(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
     let mut chunks = body.into_data_stream();
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(broken_body)?;
+    while let Some(chunk) = next_piece(&mut chunks).await? {
         if bytes.len() + chunk.len() > limit_bytes {
             return Err(too_large(limit_bytes));
         }
@@ -156,12 +156,34 @@ pub(crate) async fn read_body(body: Body, limit_bytes: usize) -> Result<Bytes, P
     Ok(bytes.freeze())
 }
 
+pub(crate) async fn next_piece(chunks: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+    chunks.next().await.transpose().map_err(broken_body)
+}
+
 pub(crate) fn too_large(limit_bytes: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit_bytes} bytes"))
 }
 
 pub(crate) fn broken_body(error: axum::Error) -> Problem {
+    if is_slow(&error) {
+        return Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body stopped coming; send it again without pauses",
+        );
+    }
     Problem::invalid(format!("the body did not arrive whole, or is not compressed as it says: {error}"))
+}
+
+/// Whether the guard around all requests gave up waiting.
+fn is_slow(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        if cause.is::<Elapsed>() {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

@@ -10,14 +10,17 @@ mod client_address;
 mod config;
 mod demo;
 mod envelope;
+mod guard;
+mod metrics;
 mod problem;
 mod routes;
 mod services;
 mod start;
 mod tail;
+mod telemetry;
 mod web;
 
-pub use config::{Config, ConfigError, ServeFlags};
+pub use config::{Config, ConfigError, LogFormat, ServeFlags};
 pub use start::{Server, StartError, system_clock};
 
 /// The API's description as served at `/api/openapi.json`.

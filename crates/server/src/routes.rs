@@ -3,6 +3,7 @@
 
 mod analytics;
 mod audit;
+mod backup;
 mod charts;
 mod events;
 mod facets;
@@ -28,7 +29,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Uri, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::IntoResponse;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tower::ServiceBuilder;
@@ -40,6 +41,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth;
+use crate::guard;
 use crate::problem::{self, Problem};
 use crate::services::Services;
 use crate::web;
@@ -51,6 +53,7 @@ pub(crate) fn app(services: Services) -> Router {
     let counters = services.counters.clone();
     let (router, document) = described();
     let watch = from_fn_with_state(services.clone(), auth::watch);
+    let overload = from_fn_with_state(services.clone(), guard::overload);
     let panicked = move |panic: Box<dyn std::any::Any + Send>| {
         counters.panics.fetch_add(1, Ordering::Relaxed);
         Problem::internal(problem::panic_text(&*panic)).into_response()
@@ -61,12 +64,14 @@ pub(crate) fn app(services: Services) -> Router {
             axum::routing::get(move || std::future::ready(axum::Json(document.clone()))),
         )
         .layer(watch)
+        .layer(from_fn(guard::measure))
         .fallback(web::fallback)
         .with_state(services)
         .layer(ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(MapRequestLayer::new(
             |request: Request<_>| request.map(Body::new::<DecompressionBody<Body>>),
         )))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(overload)
         .layer(map_response(problem::complete));
     // Has to come before routing, so around it.
     Router::new()
@@ -97,7 +102,8 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(audit::routes())
         .merge(facets::routes())
         .merge(charts::routes())
-        .merge(tail::routes());
+        .merge(tail::routes())
+        .merge(backup::routes());
     // The Datadog-compatible queries.
     let compatible = analytics::routes()
         .merge(journeys::routes())

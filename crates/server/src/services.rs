@@ -1,10 +1,14 @@
 //! What every request may use.
 
+use std::net::IpAddr;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use axum::http::HeaderMap;
+use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 use whodid_insights::Insights;
 use whodid_insights::catalogue::Catalogue;
@@ -20,6 +24,9 @@ use crate::routes::segments::preview::Editors;
 use crate::start::StartError;
 use crate::tail::Tail;
 
+/// What the names of backups in the making begin with, in the data folder.
+pub(crate) const BACKUP_PREFIX: &str = "backup-";
+
 /// A handle; clones share it.
 #[derive(Clone)]
 pub(crate) struct Services(Arc<Parts>);
@@ -29,8 +36,12 @@ pub(crate) struct Parts {
     pub(crate) insights: Insights,
     pub(crate) enricher: Arc<Enricher>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trusted_proxies: RwLock<TrustedProxies>,
     pub(crate) data: PathBuf,
+    /// The longest pause in a body.
+    pub(crate) slow_client: Duration,
+    /// Whether HTTPS is spoken here.
+    pub(crate) tls: bool,
     pub(crate) rates: Rates,
     pub(crate) started_at: Instant,
     pub(crate) login_codes: LoginCodes,
@@ -54,26 +65,43 @@ impl Services {
     pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Services, StartError> {
         let options = StoreOptions { tables: config.tables.clone(), ..StoreOptions::default() };
         let store = Store::open(&config.data, options, clock.clone()).await?;
+        forget_backups(&config.data);
         let catalogue = Arc::new(Catalogue::open(&config.data, clock.clone()).await?);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let insights =
             Insights::new(store.clone(), catalogue, clock.clone(), config.timezone.clone(), threads);
         insights.sweep_lists_at_start().await?;
-        Ok(Services(Arc::new(Parts {
+        crate::metrics::start();
+        let services = Services(Arc::new(Parts {
             store,
             insights,
             enricher: Arc::new(Enricher::new()),
             started_at: clock.now(),
             clock,
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: RwLock::new(config.trusted_proxies.clone()),
             data: config.data.clone(),
+            slow_client: config.slow_client,
+            tls: config.tls.is_some(),
             login_codes: LoginCodes::default(),
             rates: Rates::default(),
             editors: Editors::default(),
             tail: Tail::default(),
             counters: Arc::default(),
             arrived: TaskTracker::new(),
-        })))
+        }));
+        services.set_limits(config);
+        Ok(services)
+    }
+
+    /// What can be changed while the server runs.
+    pub(crate) fn set_limits(&self, config: &Config) {
+        self.insights.engine().set_limits(&config.queries);
+        self.rates.set_usual(config.requests_per_minute);
+        *self.trusted_proxies.write() = config.trusted_proxies.clone();
+    }
+
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.trusted_proxies.read().client(peer, headers)
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
@@ -91,6 +119,16 @@ impl Services {
     }
 }
 
+/// A crash may have left a backup half made.
+fn forget_backups(data: &Path) {
+    for entry in std::fs::read_dir(data).into_iter().flatten().flatten() {
+        let left = entry.file_name().to_str().is_some_and(|name| name.starts_with(BACKUP_PREFIX));
+        if left && let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            tracing::warn!(%error, "could not remove a backup that was not finished");
+        }
+    }
+}
+
 /// What has happened since the start.
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -99,6 +137,8 @@ pub(crate) struct Counters {
     pub(crate) rejected: AtomicU64,
     pub(crate) not_stored: AtomicU64,
     pub(crate) panics: AtomicU64,
+    /// Requests that are not answered yet.
+    pub(crate) under_way: AtomicU64,
 }
 
 impl Counters {

@@ -1,25 +1,24 @@
 //! A running server: opened, listening, and stopped so that nothing is lost.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::ServiceExt;
-use axum::extract::Request;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::task::JoinHandle;
 use whodid_insights::InsightError;
 use whodid_insights::catalogue::{NewKey, PageRequest, Scope};
-use whodid_model::Clock;
+use whodid_model::{Clock, limits};
 use whodid_store::StoreError;
 
 use crate::config::{Config, ConfigError};
 use crate::routes;
 use crate::services::Services;
-
-/// How long a stop waits for requests that are under way.
-const STOP_GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -33,6 +32,10 @@ pub enum StartError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("can't write the address to {path}: {source}")]
     WriteAddress { path: std::path::PathBuf, source: std::io::Error },
+    #[error("the certificate {path} and its key can't be used: {source}")]
+    Tls { path: std::path::PathBuf, source: std::io::Error },
+    #[error("the log: {0}")]
+    Telemetry(String),
     #[error("the demo data: {0}")]
     Demo(String),
 }
@@ -41,7 +44,9 @@ pub enum StartError {
 pub struct Server {
     services: Services,
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    handle: Handle<SocketAddr>,
+    tls: Option<RustlsConfig>,
+    drain: Duration,
     serving: JoinHandle<std::io::Result<()>>,
 }
 
@@ -55,24 +60,41 @@ impl Server {
 
     pub(crate) async fn serve(services: Services, config: &Config) -> Result<Server, StartError> {
         let listen = |source| StartError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let tls = match &config.tls {
+            Some((certificate, key)) => Some(read_certificate(certificate, key).await?),
+            None => None,
+        };
+        let listener = std::net::TcpListener::bind(config.listen).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(routes::app(
-            services.clone(),
-        ));
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, app)
-                .with_graceful_shutdown(async {
-                    stopped.await.ok();
-                })
-                .await
-        });
+        let app = routes::app(services.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let handle = Handle::new();
+        let mut plain = axum_server::from_tcp(listener).map_err(listen)?.handle(handle.clone());
+        bound(plain.http_builder(), config.slow_client);
+        let serving = match tls.clone() {
+            None => tokio::spawn(plain.acceptor(NoDelayAcceptor).serve(app)),
+            Some(tls) => {
+                let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor);
+                tokio::spawn(plain.acceptor(acceptor).serve(app))
+            }
+        };
+        let server = Server { services, address, handle, tls, drain: config.drain, serving };
         if let Some(path) = &config.write_address {
-            std::fs::write(path, format!("http://{address}\n"))
+            std::fs::write(path, format!("{}\n", server.url()))
                 .map_err(|source| StartError::WriteAddress { path: path.clone(), source })?;
         }
-        Ok(Server { services, address, stop, serving })
+        Ok(server)
+    }
+
+    /// Takes over what can be changed while it runs: limits, trusted proxies, and certificates, which are read again.
+    /// Keys are always those of the catalogue.
+    pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
+        if let (Some(tls), Some((certificate, key))) = (&self.tls, &config.tls) {
+            let reloaded = tls.reload_from_pem_file(certificate, key).await;
+            reloaded.map_err(|source| StartError::Tls { path: certificate.clone(), source })?;
+        }
+        self.services.set_limits(config);
+        Ok(())
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -80,7 +102,8 @@ impl Server {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// An address that logs one browser in, once. What follows `#` is never sent, so it stands in no log.
@@ -90,12 +113,34 @@ impl Server {
 
     /// Answers what is under way, takes no more, and writes everything down.
     pub async fn stop(self) -> Result<(), StartError> {
-        self.stop.send(()).ok();
-        if tokio::time::timeout(STOP_GRACE, self.serving).await.is_err() {
-            tracing::warn!("some requests did not end in time");
+        self.handle.graceful_shutdown(Some(self.drain));
+        if self.serving.await.is_err() {
+            tracing::warn!("the server did not stop in order");
         }
         self.services.close().await
     }
+}
+
+/// Slow and oversized heads of requests are not waited for.
+fn bound(builder: &mut Builder<TokioExecutor>, slow_client: Duration) {
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(slow_client)
+        .max_buf_size(limits::HEADER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits::HEADER_BYTES as u32)
+        .keep_alive_interval(slow_client)
+        .keep_alive_timeout(slow_client);
+}
+
+async fn read_certificate(certificate: &Path, key: &Path) -> Result<RustlsConfig, StartError> {
+    // Two providers are linked in, so one has to be chosen; a second call finds it chosen.
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let read = RustlsConfig::from_pem_file(certificate, key).await;
+    read.map_err(|source| StartError::Tls { path: certificate.to_path_buf(), source })
 }
 
 /// A first start has one key that may ingest and one that may do everything. Secrets that were not given are printed
@@ -139,6 +184,16 @@ pub(crate) async fn asked_to_stop() {
         () = interrupt => {}
         () = terminate => {}
     }
+}
+
+/// The next time that somebody asks to read the configuration again (SIGHUP).
+pub(crate) async fn asked_to_reload() {
+    #[cfg(unix)]
+    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        signal.recv().await;
+        return;
+    }
+    std::future::pending().await
 }
 
 /// The clock of a real server.

@@ -66,6 +66,6 @@ impl StoreError {
 /// Whether a full disk is at the bottom of it.
 fn is_full(error: &(dyn Error + 'static)) -> bool {
     let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
-    matches!(io, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
-        || error.source().is_some_and(is_full)
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
+    io.is_some_and(|kind| full.contains(&kind)) || error.source().is_some_and(is_full)
 }

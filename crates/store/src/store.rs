@@ -15,6 +15,7 @@ use crate::log::{Log, LogOptions, LogPosition};
 use crate::snapshot::Snapshot;
 use crate::table::EventTable;
 
+mod backup;
 mod compact;
 mod flush;
 mod progress;

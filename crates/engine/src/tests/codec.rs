@@ -56,7 +56,7 @@ fn check<W: BucketWork>(work: W, projection: Option<Vec<usize>>) {
     let read = physical_plan_from_bytes_with_extension_codec(&bytes, &context.task_ctx(), &codec).unwrap();
     let words = |plan: &Arc<dyn ExecutionPlan>| displayable(plan.as_ref()).indent(false).to_string();
     assert_eq!(words(&plan), words(&read));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let run = |plan| -> Vec<RecordBatch> { runtime.block_on(collect(plan, context.task_ctx())).unwrap() };
     let answer = run(plan);
     assert!(answer.iter().any(|batch| batch.num_rows() > 0));

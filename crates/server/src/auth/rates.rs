@@ -1,9 +1,11 @@
 //! How many requests a minute each caller has left.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use whodid_model::limits;
 
 use crate::problem::Problem;
 
@@ -12,8 +14,9 @@ const PERIOD: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 10_000;
 
 /// One count per caller and minute. Minutes are counted by a clock that never goes back.
-#[derive(Default)]
 pub(crate) struct Rates {
+    /// Of who asks or changes and has no rate of its own.
+    usual: AtomicU32,
     minutes: Mutex<HashMap<String, Minute>>,
 }
 
@@ -31,7 +34,21 @@ pub(crate) struct Rate {
     pub(crate) reset_s: u64,
 }
 
+impl Default for Rates {
+    fn default() -> Rates {
+        Rates { usual: AtomicU32::new(limits::REQUESTS_PER_MINUTE), minutes: Mutex::default() }
+    }
+}
+
 impl Rates {
+    pub(crate) fn set_usual(&self, per_minute: u32) {
+        self.usual.store(per_minute, Ordering::Relaxed);
+    }
+
+    pub(crate) fn usual(&self) -> u32 {
+        self.usual.load(Ordering::Relaxed)
+    }
+
     /// One request of a caller; a problem (429) when its minute is used up.
     pub(crate) fn take(&self, caller: &str, per_minute: u32) -> Result<Rate, Problem> {
         self.take_at(caller, per_minute, Instant::now()).map_err(|wait_s| {

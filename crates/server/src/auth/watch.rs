@@ -2,12 +2,14 @@
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::Value;
+use whodid_insights::asked_by;
 use whodid_insights::catalogue::{Change, Scope};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Admitted, Noted, Rate};
 use crate::services::Services;
@@ -28,7 +30,8 @@ pub(crate) async fn watch(State(services): State<Services>, mut request: Request
     let pattern = request.extensions().get::<MatchedPath>().map_or(path.as_str(), MatchedPath::as_str);
     let action = format!("{} {pattern}", request.method());
     let safe = request.method().is_safe();
-    let response = next.run(request).await;
+    let asker = asker(request.headers());
+    let response = asked_by(asker, next.run(request)).await;
     let Some(Admitted { caller, needed, rate }) = noted.0.get() else { return response };
     let mut response = match needed {
         Scope::Write | Scope::Admin if !safe && response.status().is_success() => {
@@ -45,6 +48,15 @@ pub(crate) async fn watch(State(services): State<Services>, mut request: Request
         tell(&mut response, rate);
     }
     response
+}
+
+/// The same number for requests with the same credentials, right or wrong.
+fn asker(headers: &HeaderMap) -> u64 {
+    let mut hash = Xxh3::new();
+    for name in [AUTHORIZATION.as_str(), super::APPLICATION_KEY, COOKIE.as_str()] {
+        hash.update(headers.get(name).map_or(&[][..], |value| value.as_bytes()));
+    }
+    hash.digest()
 }
 
 fn tell(response: &mut Response, rate: &Rate) {

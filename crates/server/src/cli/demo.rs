@@ -30,6 +30,12 @@ pub(super) struct DemoArguments {
     flags: ServeFlags,
 }
 
+impl DemoArguments {
+    pub(super) fn flags(&self) -> &ServeFlags {
+        &self.flags
+    }
+}
+
 pub(super) async fn run(arguments: DemoArguments) -> Done {
     let mut config =
         ServeFlags { data: arguments.flags.data.clone().or(Some(DATA.into())), ..arguments.flags }

@@ -8,7 +8,6 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use futures::StreamExt;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -22,7 +21,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::rum::Taken;
 use crate::auth::MayIngest;
-use crate::envelope::{Answer, Parameters, broken_body, too_large};
+use crate::envelope::{Answer, Parameters, next_piece, too_large};
 use crate::problem::Problem;
 use crate::services::Services;
 
@@ -107,8 +106,7 @@ async fn spool(body: Body, folder: &Path) -> Result<Spooled, Problem> {
     let mut hash = Xxh3::new();
     let mut chunks = body.into_data_stream();
     let mut bytes = 0;
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(broken_body)?;
+    while let Some(chunk) = next_piece(&mut chunks).await? {
         bytes += chunk.len();
         if bytes > limits::IMPORT_BODY_BYTES {
             return Err(too_large(limits::IMPORT_BODY_BYTES));

@@ -37,7 +37,7 @@ async fn take_server_event(
     let finish = services.arrived.clone().spawn(async move {
         let sender = may_ingest(&services, None, &headers).await?;
         let received_at = services.clock.now();
-        let client_ip = peer.map(|peer| services.trusted_proxies.client(peer, &headers));
+        let client_ip = peer.map(|peer| services.client(peer, &headers));
         let (enricher, text) = (services.enricher.clone(), body.clone());
         let decode = move || {
             let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());

@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::{Json, Router};
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -17,7 +16,7 @@ use whodid_store::Appended;
 
 use crate::auth::may_ingest;
 use crate::client_address::Peer;
-use crate::envelope::{Parameters, read_body, too_large};
+use crate::envelope::{Parameters, next_piece, read_body, too_large};
 use crate::problem::Problem;
 use crate::services::{Counters, Services};
 
@@ -119,7 +118,7 @@ async fn take_rum(
         let sender = may_ingest(&services, parameters.api_key.as_deref(), &headers).await?;
         let deflate = parameters.encoding.as_deref() == Some("deflate");
         let received_at = services.clock.now();
-        let client_ip = peer.map(|peer| services.trusted_proxies.client(peer, &headers));
+        let client_ip = peer.map(|peer| services.client(peer, &headers));
         let (enricher, text) = (services.enricher.clone(), body.clone());
         let decode = move || {
             let user_agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
@@ -142,7 +141,7 @@ async fn take_rum(
 async fn not_kept(body: Body) -> Result<(StatusCode, Json<serde_json::Value>), Problem> {
     let mut chunks = body.into_data_stream();
     let mut bytes = 0;
-    while let Some(Ok(chunk)) = chunks.next().await {
+    while let Some(chunk) = next_piece(&mut chunks).await? {
         bytes += chunk.len();
         if bytes > limits::INTAKE_BODY_BYTES {
             return Err(too_large(limits::INTAKE_BODY_BYTES));

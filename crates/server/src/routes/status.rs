@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -13,6 +16,7 @@ use whodid_model::Instant;
 use whodid_store::StoreStatus;
 
 use crate::auth::MayRead;
+use crate::client_address::Peer;
 use crate::envelope::{Answer, One, one};
 use crate::problem::Problem;
 use crate::services::Services;
@@ -23,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 
 /// For load balancers and supervisors: without a key, at the root.
 pub(super) fn probes() -> OpenApiRouter<Services> {
-    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready))
+    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready)).routes(routes!(metrics))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,6 +76,22 @@ async fn status(_: MayRead, State(services): State<Services>) -> Answer<One<Stat
 #[utoipa::path(get, path = "/healthz", tag = "Status", responses((status = 200, body = Object)))]
 async fn alive() -> Json<Value> {
     Json(json!({"status": "ok"}))
+}
+
+/// Figures in the text format of Prometheus. Without a key for callers in the networks of trusted proxies, which are
+/// this machine and private ones unless told otherwise; others need a key that may read.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Status",
+    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4"))
+)]
+async fn metrics(State(services): State<Services>, mut request: Parts) -> Result<impl IntoResponse, Problem> {
+    let Ok(Peer(peer)) = Peer::from_request_parts(&mut request, &services).await;
+    let client = peer.map(|peer| services.client(peer, &request.headers));
+    if !client.is_some_and(|client| services.trusted_proxies.read().trusts(client)) {
+        MayRead::from_request_parts(&mut request, &services).await?;
+    }
+    let text = crate::metrics::text(&services, &services.store.status().await?);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }
 
 /// The data can be read.

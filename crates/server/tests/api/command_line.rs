@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::server::{API_KEY, APP_KEY, TestServer, almost_bought, shoppers};
 
-struct Output {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs `whodid` in a folder of its own.
-fn whodid(folder: &Path, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
+pub(crate) fn whodid(folder: &Path, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whodid"));
     command.current_dir(folder).args(arguments);
     for name in
@@ -35,7 +35,7 @@ fn whodid(folder: &Path, arguments: &[&str], environment: &[(&str, &str)], input
     }
 }
 
-fn done(output: Output) -> String {
+pub(crate) fn done(output: Output) -> String {
     assert_eq!(output.code, 0, "{}{}", output.out, output.err);
     output.out
 }

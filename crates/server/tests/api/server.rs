@@ -6,8 +6,8 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use whodid_model::Instant;
-use whodid_server::{Config, ServeFlags, Server};
+use whodid_model::{Clock, Instant};
+use whodid_server::{ServeFlags, Server};
 
 pub(crate) const API_KEY: &str = "test-ingest-key-0123456789";
 pub(crate) const APP_KEY: &str = "test-admin-key-0123456789";
@@ -25,15 +25,14 @@ pub(crate) fn now() -> Instant {
     Instant::parse(NOW).unwrap()
 }
 
-fn config(folder: &TempDir) -> Config {
-    let flags = ServeFlags {
+fn flags(folder: &TempDir) -> ServeFlags {
+    ServeFlags {
         data: Some(folder.path().join("data")),
         listen: Some("127.0.0.1:0".to_string()),
         bootstrap_api_key: Some(API_KEY.to_string()),
         bootstrap_app_key: Some(APP_KEY.to_string()),
         ..ServeFlags::default()
-    };
-    flags.settle().unwrap()
+    }
 }
 
 impl TestServer {
@@ -42,7 +41,17 @@ impl TestServer {
     }
 
     async fn on(folder: TempDir) -> TestServer {
-        let server = Server::start(&config(&folder), Arc::new(now())).await.unwrap();
+        TestServer::with(folder, |flags| flags, Arc::new(now())).await
+    }
+
+    /// With other flags, or another clock.
+    pub(crate) async fn with(
+        folder: TempDir,
+        change: impl FnOnce(ServeFlags) -> ServeFlags,
+        clock: Arc<dyn Clock>,
+    ) -> TestServer {
+        let config = change(flags(&folder)).settle().unwrap();
+        let server = Server::start(&config, clock).await.unwrap();
         TestServer { folder, server, http: Client::new() }
     }
 
