@@ -25,4 +25,4 @@ pub use list::{IdList, Ids, ListWriter, Merge, Stage};
 pub use live::Appended;
 pub use owner::{BUCKETS, Owner};
 pub use snapshot::{Bucket, Half, Snapshot};
-pub use store::{PartStatus, Store, StoreOptions, StoreStatus, TableStatus, Written};
+pub use store::{PartStatus, Store, StoreOptions, StoreStatus, TableStatus, Written, link_folder};

@@ -21,6 +21,7 @@ mod flush;
 mod progress;
 pub(crate) mod tables;
 
+pub use backup::link_folder;
 use flush::{Extent, Parts, flush_in_background};
 pub use flush::{PartStatus, TableStatus, Written};
 use progress::Progress;

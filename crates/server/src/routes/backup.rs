@@ -14,11 +14,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::catalogue;
+use whodid_store::link_folder;
 
 use crate::auth::MayAdmin;
 use crate::problem::Problem;
 use crate::services::{BACKUP_PREFIX, Services};
 
+/// The members of static segments.
+const LISTS: &str = "lists";
 const CHUNK_BYTES: usize = 256 * 1024;
 const CHUNKS_AHEAD: usize = 8;
 
@@ -34,8 +37,12 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 async fn backup(_: MayAdmin, State(services): State<Services>) -> Result<impl IntoResponse, Problem> {
     let disk = |error: io::Error| Problem::internal(&format!("can't make a backup: {error}"));
     let staged = tempfile::Builder::new().prefix(BACKUP_PREFIX).tempdir_in(&services.data).map_err(disk)?;
-    // The catalogue first: a segment may then lack its newest change, but never refer to events that are not there.
+    // A list's file is there before the catalogue names it and for as long as it does: those from before and from after
+    // the catalogue's copy are all that the copy can name.
+    let lists = (services.data.join(LISTS), staged.path().join(LISTS));
+    link_folder(&lists.0, &lists.1).await?;
     services.catalogue().copy_to(&staged.path().join(catalogue::FILE_NAME)).await?;
+    link_folder(&lists.0, &lists.1).await?;
     services.store.copy_to(staged.path()).await?;
     let (send, receive) = mpsc::channel(CHUNKS_AHEAD);
     tokio::task::spawn_blocking(move || {

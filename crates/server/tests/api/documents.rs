@@ -106,8 +106,11 @@ fn the_table_of_limits_is_that_of_the_code() {
     holds("limits.md", &table);
 }
 
-/// A product of whole numbers.
+/// A product of whole numbers, or one shifted.
 fn value_of(expression: &str) -> u64 {
+    if let Some((number, bits)) = expression.split_once("<<") {
+        return value_of(number) << value_of(bits);
+    }
     expression.split('*').map(|factor| factor.trim().replace('_', "").parse::<u64>().unwrap()).product()
 }
 

@@ -35,6 +35,25 @@ impl Store {
     }
 }
 
+/// Links the files of one more folder of the data folder, such as that of lists, as far as they are not in `to` yet.
+/// They have to be files that never change once they have their name.
+pub async fn link_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let (from, to) = (from.to_path_buf(), to.to_path_buf());
+    let link = move || {
+        std::fs::create_dir_all(&to).map_err(|e| StoreError::io(&to, e))?;
+        for name in entries(&from)? {
+            match std::fs::hard_link(from.join(&name), to.join(&name)) {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {}
+                linked => linked.map_err(|e| StoreError::io(&from.join(&name), e))?,
+            }
+        }
+        Ok(())
+    };
+    let linked = tokio::task::spawn_blocking(link).await;
+    linked.map_err(|source| StoreError::Stopped { detail: source.to_string() })?
+}
+
 /// Links every file of all tables. When a table was written meanwhile, everything is linked again.
 fn link_tables(from: &Path, to: &Path) -> Result<(), StoreError> {
     for _ in 0..ATTEMPTS {
