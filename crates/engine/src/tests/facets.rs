@@ -38,7 +38,7 @@ fn events(snapshot: &Snapshot, at: Instant) -> Tally {
 }
 
 fn membership(snapshot: &Arc<Snapshot>, kind: EntityKind, at: Instant) -> Membership {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let everyone = Definition { entity: kind, condition: Condition::All(Vec::new()) };
     let (engine, none) = (Engine::new(1), Segments::new());
     runtime.block_on(engine.membership(snapshot, &everyone, &none, at, &TimeZone::UTC)).unwrap()
@@ -104,7 +104,7 @@ proptest! {
         at in strategies::instant(),
     ) {
         let snapshot = Snapshot::of_events(batches);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (engine, none, zone) = (Engine::new(2), Segments::new(), TimeZone::UTC);
         let whole = runtime.block_on(engine.membership(&snapshot, &definition, &none, at, &zone)).unwrap();
         let mut parts = Vec::new();

@@ -108,7 +108,7 @@ fn run<T>(
     asked: &Asked,
     ask: impl AsyncFnOnce(Engine, Arc<Snapshot>, Follow) -> T,
 ) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let engine = Engine::new(2);
         let snapshot = Snapshot::of_events(batches).at(asked.at);
