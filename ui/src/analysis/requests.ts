@@ -394,6 +394,7 @@ export interface PathwayQuery {
   /** A view's name, wildcards allowed; empty: from anywhere. */
   anchor: string;
   direction: "start" | "end";
+  /** Columns of the picture, 3 at least. */
   steps: number;
   entries: number;
   actions: boolean;
@@ -412,7 +413,8 @@ export function sankeyRequest(range: TimeRange, pathway: PathwayQuery): ApiReque
       definition: {
         source: facet,
         target: facet,
-        number_of_steps: pathway.steps,
+        // The API counts what lies between the first and the last column.
+        number_of_steps: pathway.steps - 2,
         entries_per_step: pathway.entries,
         dropoff_nodes: true,
         mode: pathway.direction === "start" ? "source" : "target",

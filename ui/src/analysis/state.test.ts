@@ -207,6 +207,15 @@ test("the mean comes first, and cells keep what is not over", () => {
       cohorts: [
         {
           type: "raw",
+          name: "nobody",
+          cohort_index: 1,
+          cohort_size: 0,
+          cohort_start_time: 7 * 86_400_000,
+          group_tags: [],
+          cells: [cell(0, 0, true)],
+        },
+        {
+          type: "raw",
           name: "w",
           cohort_index: 0,
           cohort_size: 10,
@@ -227,11 +236,13 @@ test("the mean comes first, and cells keep what is not over", () => {
     "week",
     "UTC",
   );
-  expect(rows.map((row) => row.name)).toEqual(["Weighted mean", "1 Jan"]);
-  expect(rows[1]?.cells[1]?.partial).toBe(true);
+  expect(rows.map((row) => row.name)).toEqual(["Weighted mean", "8 Jan", "1 Jan"]);
+  expect(rows[1]?.cells[0]?.rate).toBeNull();
+  expect(rows[2]?.cells[1]?.partial).toBe(true);
   expect(curves(rows, 2)[0]?.values).toEqual([1, null]);
   expect(gridTable(rows, "week", 2, "rate").rows).toEqual([
     ["Weighted mean", null, 1, null],
+    ["8 Jan", 0, null, null],
     ["1 Jan", 10, 1, 0.5],
   ]);
 });

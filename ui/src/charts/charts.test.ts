@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { heatStep } from "./colors";
 import { bins } from "./distribution";
-import { project } from "./equal-earth";
+import { project, unbroken } from "./equal-earth";
 import { toCsv } from "./export";
 import { formatCount, formatDuration, formatRate } from "./format";
 import { neighbour } from "./marks";
@@ -201,4 +201,32 @@ test("the map is as Equal Earth says", () => {
   expect(project(180, 0)[0]).toBeCloseTo(2.70663, 4);
   expect(project(0, 90)[1]).toBeCloseTo(-1.31736, 4);
   expect(project(-45, 30)[0]).toBeCloseTo(-project(45, 30)[0], 10);
+});
+
+test("a country across the 180th meridian stays whole", () => {
+  const longitudes = (ring: number[][]) => unbroken(ring).map(([longitude]) => longitude);
+  expect(
+    longitudes([
+      [170, 60],
+      [-175, 60],
+      [-175, 65],
+      [170, 65],
+      [170, 60],
+    ]),
+  ).toEqual([170, 185, 185, 170, 170]);
+  expect(
+    longitudes([
+      [-179, 0],
+      [179, 0],
+      [179, 1],
+      [-179, 0],
+    ]),
+  ).toEqual([181, 179, 179, 181]);
+  expect(
+    longitudes([
+      [-10, 0],
+      [10, 0],
+      [0, 5],
+    ]),
+  ).toEqual([-10, 10, 0]);
 });

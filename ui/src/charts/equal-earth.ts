@@ -21,9 +21,23 @@ export function project(longitude: number, latitude: number): [number, number] {
 }
 
 function ringsOf(geometry: Geometry): Ring[] {
-  if (geometry.type === "Polygon") return geometry.coordinates as Ring[];
-  if (geometry.type === "MultiPolygon") return (geometry.coordinates as Ring[][]).flat();
+  if (geometry.type === "Polygon") return (geometry.coordinates as Ring[]).map(unbroken);
+  if (geometry.type === "MultiPolygon") return (geometry.coordinates as Ring[][]).flat().map(unbroken);
   return [];
+}
+
+/** A ring across the 180th meridian goes on beyond it, rather than around the world: the east of Russia stays at Russia. */
+export function unbroken(ring: Ring): Ring {
+  let turns = 0;
+  let before = ring[0]?.[0] ?? 0;
+  const whole = ring.map(([longitude = 0, latitude = 0]) => {
+    if (longitude - before > 180) turns -= 360;
+    if (longitude - before < -180) turns += 360;
+    before = longitude;
+    return [longitude + turns, latitude];
+  });
+  const west = Math.min(...whole.map(([longitude = 0]) => longitude));
+  return west < -180 ? whole.map(([longitude = 0, latitude = 0]) => [longitude + 360, latitude]) : whole;
 }
 
 export type Place = (position: Position) => [number, number];

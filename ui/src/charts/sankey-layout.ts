@@ -9,6 +9,8 @@ export interface PathNode {
   incoming_value: number;
   outgoing_value: number;
   dropoff_value: number;
+  /** How it is called in the picture, if not by its name. */
+  label?: string;
   aggregated_nodes?: {
     id: string;
     name: string;
@@ -165,6 +167,7 @@ function sum(nodes: PathNode[]): number {
 
 /** How a node is called in the picture: what stands for many says how many. */
 export function nodeLabel(node: PathNode): string {
+  if (node.label) return node.label;
   const others = node.aggregated_nodes?.length ?? 0;
   if (node.type !== "other" || others === 0) return node.name;
   return others === 1 ? (node.aggregated_nodes?.[0]?.name ?? node.name) : `${others} others`;
@@ -188,6 +191,9 @@ export function mirrored(nodes: PathNode[], links: PathLink[]): { nodes: PathNod
       column: last - node.column,
       incoming_value: node.outgoing_value,
       outgoing_value: node.incoming_value,
+      // What ended when read backwards began here.
+      dropoff_value: 0,
+      ...(node.type === "dropoff" ? { label: "Began here" } : {}),
     })),
     links: links.map((link) => ({
       ...link,

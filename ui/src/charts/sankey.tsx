@@ -113,7 +113,7 @@ function lit(
 }
 
 function Ribbon({ link, lit }: { link: PlacedLink; lit: boolean }) {
-  const ends = link.to.type === "dropoff";
+  const ends = link.to.type === "dropoff" || link.from.type === "dropoff";
   return (
     <path
       d={ribbon(link)}
@@ -173,7 +173,7 @@ function aboutNode(node: PathNode, counted: string, entered: number): TooltipCon
   if (entered > 0) facts.push(["of all", formatRate(node.value / entered)]);
   if (node.type !== "dropoff") {
     facts.push(["went on", formatCount(node.outgoing_value)]);
-    facts.push(["ended here", formatCount(node.dropoff_value)]);
+    if (node.dropoff_value > 0) facts.push(["ended here", formatCount(node.dropoff_value)]);
   }
   const others = node.aggregated_nodes ?? [];
   return {

@@ -21,7 +21,7 @@ import { Select } from "../ui/select";
 import { AnchorPick } from "./anchor";
 import { NodeFunnel } from "./node-funnel";
 import { placeQuery } from "./places";
-import { type PathTarget, type PathwayState, pathwayCodec } from "./state";
+import { LEAST_STEPS, type PathTarget, type PathwayState, pathwayCodec } from "./state";
 
 const CHART_HEIGHT_PX = 480;
 
@@ -92,7 +92,8 @@ export function Pathways() {
   }
   function nodeActions(node: PathNode): MarkAction[] {
     const people: MarkAction = {
-      label: node.type === "dropoff" ? "View who left here" : "View these people",
+      label:
+        node.type === "dropoff" && state.direction === "start" ? "View who left here" : "View these people",
       icon: "users",
       run: () => openPeople({ column: columnOf(node.column), name: node.name }),
     };
@@ -149,7 +150,7 @@ export function Pathways() {
           direction={state.direction}
           onCommit={(anchor) => anchor !== state.anchor && set({ anchor }, "push")}
         />
-        <Stepper label="Steps" value={state.steps} onChange={(steps) => set({ steps })} />
+        <Stepper label="Steps" least={LEAST_STEPS} value={state.steps} onChange={(steps) => set({ steps })} />
         <Stepper label="Entries per step" value={state.entries} onChange={(entries) => set({ entries })} />
         <Select
           label="Who is followed"
@@ -251,10 +252,12 @@ function linkTable(nodes: PathNode[], links: PathLink[], counted: string): Table
 
 function Stepper({
   label,
+  least = 1,
   value,
   onChange,
 }: {
   label: string;
+  least?: number;
   value: number;
   onChange: (value: number) => void;
 }) {
@@ -265,7 +268,7 @@ function Stepper({
         icon="minus"
         size="sm"
         label={`Fewer: ${label.toLowerCase()}`}
-        disabled={value <= 1}
+        disabled={value <= least}
         onClick={() => onChange(value - 1)}
       />
       <span className="px-1 whitespace-nowrap" aria-live="polite">

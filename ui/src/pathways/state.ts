@@ -22,13 +22,14 @@ export interface PathwayState {
 }
 
 export const USUAL_STEPS = 4;
+export const LEAST_STEPS = 3;
 export const USUAL_ENTRIES = 5;
 
 export const pathwayCodec: SearchCodec<PathwayState> = {
   read: (search) => ({
     anchor: text(search.anchor),
     direction: oneOf(search.direction, ["start", "end"], "start"),
-    steps: whole(search.steps, 1, 10, USUAL_STEPS),
+    steps: whole(search.steps, LEAST_STEPS, 10, USUAL_STEPS),
     entries: whole(search.entries, 1, 10, USUAL_ENTRIES),
     actions: search.actions === true,
     entity: oneOf(search.entity, ["@session.id", "@usr.id", "@account.id"], "@session.id"),

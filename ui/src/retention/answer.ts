@@ -21,6 +21,14 @@ export function gridRows(answer: RetentionAnswer, unit: string, timezone: string
         : formatBucket(cohort.cohort_start_time, UNIT_MS[unit] ?? 0, timezone);
     return [start, ...cohort.group_tags].join(" · ");
   };
+  // A rate of nobody is no number.
+  const anybody = new Set(
+    answer.cohorts.flatMap((cohort) =>
+      cohort.type === "raw" && cohort.cohort_size > 0
+        ? cohort.cells.map((cell) => cell.return_period_index)
+        : [],
+    ),
+  );
   const rows = answer.cohorts.map((cohort, at) => ({
     key: `${at}`,
     index: cohort.cohort_index,
@@ -30,7 +38,9 @@ export function gridRows(answer: RetentionAnswer, unit: string, timezone: string
     cells: cohort.cells.map((cell) => ({
       period: cell.return_period_index,
       count: cell.cell_count ?? null,
-      rate: cell.cell_rate,
+      rate: (cohort.type === "raw" ? cohort.cohort_size > 0 : anybody.has(cell.return_period_index))
+        ? cell.cell_rate
+        : null,
       partial: cell.is_partial_data ?? false,
     })),
   }));

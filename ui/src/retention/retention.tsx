@@ -149,7 +149,7 @@ export function Retention() {
               />
               <p className="mt-3 text-xs text-ink-3">
                 A dashed cell is not over yet: its number can still grow. The weighted mean takes complete
-                cells only, each with the size of its cohort.
+                cells, each with the size of its cohort; where there is none yet, it is dashed, too.
               </p>
             </>
           ) : (
