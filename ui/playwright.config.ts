@@ -32,9 +32,9 @@ export default defineConfig({
     },
   },
   webServer: {
-    command: `folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT && ${binary} demo --data "$folder" --users 1500 --seed 7 --listen 127.0.0.1:${port}`,
+    command: `folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT && ${binary} demo --data "$folder" --users 600 --seed 7 --listen 127.0.0.1:${port}`,
     url: `http://127.0.0.1:${port}/readyz`,
-    timeout: 120_000,
+    timeout: 300_000,
     gracefulShutdown: { signal: "SIGTERM", timeout: 10_000 },
   },
 });

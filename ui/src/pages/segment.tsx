@@ -166,7 +166,7 @@ function Summary({ segment: { attributes } }: { segment: Segment }) {
       {attributes.used_in.length > 0 && (
         <div className="min-w-40">
           <div className="text-xs text-ink-3">Used in</div>
-          <ul>
+          <ul className="leading-6">
             {attributes.used_in.map((user) => (
               <li key={user.id}>
                 {user.type === "segment" ? (

@@ -76,7 +76,7 @@ export function PreviewPanel({
           {answer.sample.length > 0 && (
             <div>
               <h3 className="mb-1 text-xs font-medium text-ink-3">Some of them</h3>
-              <ul className="space-y-0.5">
+              <ul className="leading-6">
                 {answer.sample.slice(0, 8).map((id) => (
                   <li key={id} className="truncate">
                     <Link

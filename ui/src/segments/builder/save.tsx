@@ -144,7 +144,7 @@ export function DiffView({ diff, entity }: { diff: Diff; entity: "user" | "accou
             {count(group.count)}
           </dd>
           {group.ids.slice(0, 3).map((id) => (
-            <dd key={id} className="truncate text-xs">
+            <dd key={id} className="truncate text-xs leading-6">
               <Link
                 to={entity === "user" ? "/users/$id" : "/accounts/$id"}
                 params={{ id }}
