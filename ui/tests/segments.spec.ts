@@ -80,7 +80,7 @@ test("almost bought: built by clicks, saved, explained, compared", async ({ app 
     who = await row.getByRole("link").first().innerText();
     await expectAccessible(app, "members");
     await row.getByRole("link", { name: /Why is/ }).click();
-    const why = app.getByRole("region", { name: "Why" });
+    const why = app.getByRole("region", { name: "Why", exact: true });
     await expect(why).toContainText(`${who} is in this segment`);
     await expect(why).toContainText("By these events");
     await expectAccessible(app, "why");

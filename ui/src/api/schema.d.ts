@@ -183,7 +183,7 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["Envelope_ScalarQuestion"];
+                    "application/json": components["schemas"]["Envelope_AnalyticsQuestion"];
                 };
             };
             responses: {
@@ -197,6 +197,46 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists every change that was made through the API, the newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `meta.page.next` of the page before. */
+                    "page[cursor]"?: string;
+                    /** @description How many at most. */
+                    "page[limit]"?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Many_AuditAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -250,6 +290,139 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists jobs, the newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `meta.page.next` of the page before. */
+                    "page[cursor]"?: string;
+                    /** @description How many at most. */
+                    "page[limit]"?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Many_JobAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job as it is now. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_JobAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Asks a job to stop. One that stops before its end has changed nothing. 409 for one that is over. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/jobs/{id}/rejects.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lines that a job left out, as CSV with their reasons. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/keys": {
         parameters: {
             query?: never;
@@ -293,7 +466,7 @@ export interface paths {
             };
             requestBody: {
                 content: {
-                    "application/json": components["schemas"]["Envelope_NewKey"];
+                    "application/json": components["schemas"]["Envelope_NewKeyAttributes"];
                 };
             };
             responses: {
@@ -348,6 +521,191 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a key that may do what this one may; the old one goes on for a while. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_RotationAttributes"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_KeyAttributes"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists everybody, in order of creation. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `meta.page.next` of the page before. */
+                    "page[cursor]"?: string;
+                    /** @description How many at most. */
+                    "page[limit]"?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Many_PersonAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Adds somebody. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_NewPersonAttributes"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_PersonAttributes"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_PersonAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Removes somebody. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Changes name, role or password. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_PersonChangeAttributes"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_PersonAttributes"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/api/v2/product-analytics/queries/explain": {
         parameters: {
             query?: never;
@@ -377,6 +735,201 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["One_Explanation"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/retention/grid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who came back, cohort by cohort and period by period. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_RetentionQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_RetentionGrid_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/retention/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who is counted in a cell of the grid. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_RetentionQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_RetentionRecords_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/retention/scalar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The numbers of a part of the grid: a cell, the average of a period, or each period of a cohort. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_RetentionQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_NumbersAnswer_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/retention/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A period over the cohorts, or a cohort over its periods. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_RetentionQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_SeriesAnswer_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/sankey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which way sessions, users or accounts went. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_SankeyQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_SankeyAnswer_QueryMeta"];
                     };
                 };
             };
@@ -563,6 +1116,48 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["One_ComparisonAnswer_AnswerMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/segments/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a static segment from a file of identifiers, or changes one: 202 with the job that does it. Identifiers that
+         *     nobody is known by yet are kept, and whoever appears by one of them later is a member then.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "multipart/form-data": components["schemas"]["ImportForm"];
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_JobAttributes"];
                     };
                 };
             };
@@ -885,6 +1480,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/segments/{id}/identifiers.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything in the list of a static segment as CSV, of people who are known or not. Imported again it is the same list. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/segments/{id}/members": {
         parameters: {
             query?: never;
@@ -902,6 +1534,8 @@ export interface paths {
                     "filter[q]"?: string;
                     /** @description `profile`: with each member's profile. */
                     include?: string;
+                    /** @description Of a static segment: false asks for the identifiers that name nobody yet, instead of the members. */
+                    matched?: boolean;
                     /** @description `meta.page.next` of the page before. */
                     "page[cursor]"?: string;
                     /** @description How many at most. */
@@ -1173,6 +1807,81 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The session that the request belongs to; 401 without one. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_SessionAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Opens a session: the answer sets a cookie that stands for the key from then on. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_Login"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_SessionAttributes"];
+                    };
+                };
+            };
+        };
+        /** Ends the session that the request belongs to. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -1455,6 +2164,41 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AggregatedNode: {
+            id: string;
+            /** Format: int64 */
+            incoming_value: number;
+            name: string;
+            /** Format: int64 */
+            outgoing_value: number;
+            type: string;
+            /** Format: int64 */
+            value: number;
+        };
+        AnalyticsQuery: {
+            audience_filters?: components["schemas"]["AudienceFilters"] | null;
+            compute: components["schemas"]["Compute"];
+            group_by?: components["schemas"]["GroupBy"][] | null;
+            query: components["schemas"]["BaseQuery"];
+        };
+        AnalyticsQuestion: {
+            /**
+             * Format: date-time
+             * @description The evaluation instant; absent: now.
+             */
+            at?: string | null;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, inclusive.
+             */
+            from: number;
+            query: components["schemas"]["AnalyticsQuery"];
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, exclusive.
+             */
+            to: number;
+        };
         /** @description When and over what an answer was computed. */
         AnswerMeta: {
             /**
@@ -1477,13 +2221,32 @@ export interface components {
         /** @description Sets of users and accounts by name, and a formula over the names. */
         AudienceFilters: {
             accounts?: components["schemas"]["ProfileFilter"][] | null;
-            /** @description AND, OR, NOT and parentheses; empty: all of them. */
+            /** @description AND, OR, NOT and parentheses; empty: all of them. Dashboards write `filter_condition`. */
             formula?: string | null;
             segments?: components["schemas"]["SegmentFilter"][] | null;
             users?: components["schemas"]["ProfileFilter"][] | null;
         };
+        AuditActor: {
+            id: string;
+            /** @description `key`, `person`, `link` or `process`. */
+            kind: string;
+            /** @description As it was called then. */
+            name: string;
+        };
+        AuditAttributes: {
+            /** @description Method and path with its parameters' names. */
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            /** Format: date-time */
+            at: string;
+            /** @description The path as it was sent. */
+            path: string;
+            /** @description The id of what was made or changed, as far as the answer said it. */
+            target?: string | null;
+        };
+        /** @description Which events. */
         BaseQuery: {
-            /** @description `product_analytics` */
+            /** @description `product_analytics`, or `product_analytics_occurrence` for the events of users who have them often enough. */
             data_source: string;
             search: components["schemas"]["Search"];
         };
@@ -1492,6 +2255,44 @@ export interface components {
             op: string;
             /** Format: double */
             value: number;
+        };
+        /** @description An interval of the calendar. */
+        CalendarInterval: {
+            /** @description An hour of the day, a day of the week or of the month, or a month. */
+            alignment?: string | null;
+            /** Format: int32 */
+            quantity?: number | null;
+            /** @description IANA name; absent: the workspace's. */
+            timezone?: string | null;
+            /** @description `minute`, `hour`, `day`, `week`, `month`, `quarter` or `year` */
+            type: string;
+        };
+        Cell: {
+            /** Format: int64 */
+            cell_count?: number | null;
+            /**
+             * Format: double
+             * @description From 0 to 1.
+             */
+            cell_rate: number;
+            /**
+             * Format: double
+             * @description Against the period before.
+             */
+            cell_relative_value_change?: number | null;
+            /**
+             * Format: double
+             * @description The count or the rate, whichever was asked for; null of nobody.
+             */
+            cell_value?: number | null;
+            /** @description The period has not ended, or the range ends within it. */
+            is_partial_data: boolean;
+            /** Format: int64 */
+            return_period_end_time?: number | null;
+            return_period_index: number;
+            /** Format: int64 */
+            return_period_start_time?: number | null;
+            type: string;
         };
         ChangeAnswer: {
             /** @description `create`, `change`, `unchanged` or `delete`. */
@@ -1516,6 +2317,27 @@ export interface components {
             description?: string;
             name: string;
             tags?: string[];
+        };
+        Cohort: {
+            cells: components["schemas"]["Cell"][];
+            /** Format: int64 */
+            cohort_end_time: number;
+            cohort_index: number;
+            /** Format: int64 */
+            cohort_size: number;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds.
+             */
+            cohort_start_time: number;
+            group_tags: string[];
+            name: string;
+            /** @description `raw` or `aggregated` */
+            type: string;
+        };
+        CohortCriteria: {
+            base_query: components["schemas"]["BaseQuery"];
+            time_interval: components["schemas"]["TimeInterval"];
         };
         ColumnMeta: {
             unit?: Record<string, never>[] | null;
@@ -1547,9 +2369,42 @@ export interface components {
             segment_ids: string[];
         };
         Compute: {
-            /** @description `count`, `cardinality`, `sum`, `avg`, `min` or `max`; all but `count` need a metric. */
+            /** @description `count`, `cardinality`, `sum`, `avg`, `min`, `max`, `median` or `pc` and a number; all but `count` need a metric. */
             aggregation: string;
+            /**
+             * Format: int64
+             * @description Milliseconds from one step to the next; a timeseries needs it, or a `rollup`.
+             */
+            interval?: number | null;
             metric?: string | null;
+            rollup?: components["schemas"]["CalendarInterval"] | null;
+        };
+        ComputedColumn: {
+            /** @description `first_conversion_timestamps` */
+            name: string;
+        };
+        /** @enum {string} */
+        ConversionType: "conversion" | "drop-off";
+        Data_AnalyticsQuestion: {
+            attributes: {
+                /**
+                 * Format: date-time
+                 * @description The evaluation instant; absent: now.
+                 */
+                at?: string | null;
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, inclusive.
+                 */
+                from: number;
+                query: components["schemas"]["AnalyticsQuery"];
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, exclusive.
+                 */
+                to: number;
+            };
+            type: string;
         };
         Data_ComparisonQuestion: {
             attributes: {
@@ -1585,15 +2440,91 @@ export interface components {
             };
             type: string;
         };
-        Data_NewKey: {
+        Data_JourneyQuestion: {
+            /** @description A question about a journey. Each path reads the members that it knows. */
             attributes: {
+                /**
+                 * Format: date-time
+                 * @description The evaluation instant; absent: now.
+                 */
+                at?: string | null;
+                /** @description Leave out sessions that never carry a user. */
+                exclude_anonymous_traffic?: boolean | null;
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, inclusive.
+                 */
+                from: number;
+                /**
+                 * Format: int64
+                 * @description Of a timeseries: milliseconds from one step of time to the next.
+                 */
+                interval?: number | null;
+                /**
+                 * Format: int64
+                 * @description Of suggestions: how many at most.
+                 */
+                limit?: number | null;
+                query: components["schemas"]["JourneyQuery"];
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, exclusive.
+                 */
+                to: number;
+            };
+            type: string;
+        };
+        Data_Login: {
+            /** @description One way to show who one is. */
+            attributes: {
+                /** @description The code of a link that the server printed. */
+                code?: string | null;
+                /** @description A person's address, with `password`. */
+                email?: string | null;
+                /** @description The secret of a key that may read, write or do everything. */
+                key?: string | null;
+                password?: string | null;
+            };
+            type: string;
+        };
+        Data_NewKeyAttributes: {
+            attributes: {
+                /** @description The only application whose events it takes; for keys that may ingest. */
+                application_id?: string | null;
                 /** Format: date-time */
                 expires_at?: string | null;
                 name: string;
+                /** @description The only origins whose pages may use it, such as `https://shop.example`; empty: any. */
+                origins?: string[];
+                /**
+                 * Format: int32
+                 * @description Absent: the limit that keys have by default.
+                 */
+                requests_per_minute?: number | null;
                 /** @example ingest */
                 scope: string;
                 /** @description A secret of one's own; absent: a random one. */
                 secret?: string | null;
+            };
+            type: string;
+        };
+        Data_NewPersonAttributes: {
+            attributes: {
+                email: string;
+                name: string;
+                /** @description At least 10 characters. */
+                password: string;
+                /** @example viewer */
+                role: string;
+            };
+            type: string;
+        };
+        Data_PersonChangeAttributes: {
+            attributes: {
+                name?: string | null;
+                password?: string | null;
+                /** @example editor */
+                role?: string | null;
             };
             type: string;
         };
@@ -1610,19 +2541,50 @@ export interface components {
             };
             type: string;
         };
-        Data_ScalarQuestion: {
+        Data_RetentionQuestion: {
+            /** @description A question about retention. Each path reads the members that it knows. */
             attributes: {
+                /**
+                 * Format: date-time
+                 * @description The evaluation instant; absent: now.
+                 */
+                at?: string | null;
+                /** @description Leave out events without a user. */
+                exclude_anonymous_traffic?: boolean | null;
                 /**
                  * Format: int64
                  * @description Epoch milliseconds, inclusive.
                  */
                 from: number;
-                query: components["schemas"]["ScalarQuery"];
+                query: components["schemas"]["RetentionQuery"];
                 /**
                  * Format: int64
                  * @description Epoch milliseconds, exclusive.
                  */
                 to: number;
+            };
+            type: string;
+        };
+        Data_RotationAttributes: {
+            attributes: {
+                /**
+                 * @description How long the old key goes on, such as `24h`.
+                 * @example 24h
+                 */
+                overlap?: string;
+            };
+            type: string;
+        };
+        Data_SankeyQuestion: {
+            attributes: {
+                /**
+                 * Format: date-time
+                 * @description The evaluation instant; absent: now.
+                 */
+                at?: string | null;
+                definition: components["schemas"]["SankeyDefinition"];
+                search: components["schemas"]["SankeySearch"];
+                time: components["schemas"]["SankeyTime"];
             };
             type: string;
         };
@@ -1676,6 +2638,18 @@ export interface components {
             /** @description How many ids of each group to show, 20 if absent. */
             sample_size?: number | null;
         };
+        /** @description Whole milliseconds. */
+        Elapsed: {
+            /** Format: int64 */
+            avg: number;
+            /** Format: int64 */
+            max: number;
+            /** Format: int64 */
+            min: number;
+        };
+        Envelope_AnalyticsQuestion: {
+            data: components["schemas"]["Data_AnalyticsQuestion"];
+        };
         Envelope_ComparisonQuestion: {
             data: components["schemas"]["Data_ComparisonQuestion"];
         };
@@ -1685,14 +2659,32 @@ export interface components {
         Envelope_ExplainAttributes: {
             data: components["schemas"]["Data_ExplainAttributes"];
         };
-        Envelope_NewKey: {
-            data: components["schemas"]["Data_NewKey"];
+        Envelope_JourneyQuestion: {
+            data: components["schemas"]["Data_JourneyQuestion"];
+        };
+        Envelope_Login: {
+            data: components["schemas"]["Data_Login"];
+        };
+        Envelope_NewKeyAttributes: {
+            data: components["schemas"]["Data_NewKeyAttributes"];
+        };
+        Envelope_NewPersonAttributes: {
+            data: components["schemas"]["Data_NewPersonAttributes"];
+        };
+        Envelope_PersonChangeAttributes: {
+            data: components["schemas"]["Data_PersonChangeAttributes"];
         };
         Envelope_PreviewQuestion: {
             data: components["schemas"]["Data_PreviewQuestion"];
         };
-        Envelope_ScalarQuestion: {
-            data: components["schemas"]["Data_ScalarQuestion"];
+        Envelope_RetentionQuestion: {
+            data: components["schemas"]["Data_RetentionQuestion"];
+        };
+        Envelope_RotationAttributes: {
+            data: components["schemas"]["Data_RotationAttributes"];
+        };
+        Envelope_SankeyQuestion: {
+            data: components["schemas"]["Data_SankeyQuestion"];
         };
         Envelope_SegmentDraft: {
             data: components["schemas"]["Data_SegmentDraft"];
@@ -1728,6 +2720,46 @@ export interface components {
             id: string;
             name: string;
         };
+        /** @enum {string} */
+        FixedIntervalUnit: "day" | "week" | "month";
+        FunnelAnswer: {
+            /**
+             * Format: double
+             * @description From 0 to 1; null if nobody entered.
+             */
+            end_to_end_conversion_rate?: number | null;
+            end_to_end_elapsed_time: components["schemas"]["Elapsed"];
+            funnel_steps: components["schemas"]["FunnelStep"][];
+            /** Format: int64 */
+            initial_count: number;
+        };
+        FunnelGroup: {
+            /** Format: int64 */
+            conversion_count: number;
+            elapsed_time_to_next_step: components["schemas"]["Elapsed"];
+            group_tags: string[];
+            /** Format: int64 */
+            value: number;
+        };
+        FunnelStep: {
+            /** @description Zeros at the last step. */
+            elapsed_time_to_next_step: components["schemas"]["Elapsed"];
+            groups: components["schemas"]["FunnelGroup"][];
+            label: string;
+            /** @description What is counted. */
+            unit: string;
+            /** Format: int64 */
+            value: number;
+        };
+        GraphFilter: {
+            /** @description `__dd.time_to_convert` (milliseconds), `__dd.session` (different sessions) or `__dd.dropoff_rate` (percent). */
+            name: string;
+            /** @description `=`, `<`, `>`, `<=` or `>=` */
+            operator: string;
+            target?: components["schemas"]["Target"] | null;
+            /** Format: int64 */
+            value: number;
+        };
         GroupAnswer: {
             /** Format: int64 */
             count: number;
@@ -1735,17 +2767,67 @@ export interface components {
             ids: string[];
         };
         GroupBy: {
+            /** @description An event facet, or with a `source` the bare name of a profile attribute. */
             facet: string;
             /** Format: int64 */
             limit?: number | null;
             should_exclude_missing?: boolean | null;
             sort?: components["schemas"]["Sort"] | null;
+            /** @description `product_analytics_audience_filters.users` or `….accounts` */
             source?: string | null;
         };
         HistoryAnswer: {
             points: components["schemas"]["PointAnswer"][];
         };
+        /** @description The fields of the form. */
+        ImportForm: {
+            /**
+             * @description The name of the column with the identifiers, or its position from 1; absent: the one with a usual name, or the
+             *     only one.
+             */
+            column?: string | null;
+            description?: string | null;
+            /** @description Report, and change nothing. */
+            dry_run: boolean;
+            /**
+             * Format: binary
+             * @description CSV in UTF-8, plain or compressed with gzip or zstd.
+             */
+            file: string;
+            /** @description `usr.id` or `usr.email`; absent for a change: the segment's. */
+            key?: string | null;
+            /** @description `create` (if absent), `replace`, `append` or `remove`. */
+            mode?: string | null;
+            /** @description Of the new segment, or of the one that is changed. */
+            name: string;
+            /** @description The segment that is changed, instead of its name. */
+            segment_id?: string | null;
+            /** @description With commas between. */
+            tags?: string | null;
+        };
+        JobAttributes: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why it failed. */
+            error?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            /** @description `segment_import`, … */
+            kind: string;
+            /**
+             * Format: double
+             * @description From 0 to 1.
+             */
+            progress: number;
+            /** @description What a job that is done has to say. */
+            report?: Record<string, never> | null;
+            /** @description The segment that it is about or has made. */
+            segment_id?: string | null;
+            /** @description `queued`, `running`, `done`, `failed` or `cancelled`. */
+            state: string;
+        };
         KeyAttributes: {
+            application_id?: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1753,10 +2835,15 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string | null;
             name: string;
+            origins: string[];
             /** @description The first characters of the secret. */
             prefix: string;
+            /** Format: int32 */
+            requests_per_minute?: number | null;
             /** Format: date-time */
             revoked_at?: string | null;
+            /** @description The key that it took over from. */
+            rotated_from?: string | null;
             scope: string;
             /** @description Only in the answer that makes the key. */
             secret?: string | null;
@@ -1765,13 +2852,40 @@ export interface components {
             bound?: components["schemas"]["BoundAnswer"] | null;
             holds: boolean;
             nearest_miss?: components["schemas"]["MissAnswer"] | null;
-            /** @description A count; the number of a measure, or null; the profile attributes looked at; whether in the segment. */
+            /**
+             * @description A count; the number of a measure, or null; the profile attributes looked at; whether in the segment; of a static
+             *     segment whether in the list, by which key, and what the entity goes by there.
+             */
             observed: Record<string, never>;
             /** @description JSON pointer into the definition. */
             pointer: string;
             window?: components["schemas"]["WindowAnswer"] | null;
             /** @description The events of the first occurrences. */
             witnesses: components["schemas"]["WitnessAnswer"][];
+        };
+        Link: {
+            /** @description Of the source. */
+            column: number;
+            id: string;
+            source: string;
+            target: string;
+            /** Format: int64 */
+            value: number;
+        };
+        /** @description One way to show who one is. */
+        Login: {
+            /** @description The code of a link that the server printed. */
+            code?: string | null;
+            /** @description A person's address, with `password`. */
+            email?: string | null;
+            /** @description The secret of a key that may read, write or do everything. */
+            key?: string | null;
+            password?: string | null;
+        };
+        /** @description A list of resources as an answer. */
+        Many_AuditAttributes: {
+            data: components["schemas"]["Resource_AuditAttributes"][];
+            meta: components["schemas"]["ListMeta"];
         };
         /** @description A list of resources as an answer. */
         Many_EventAttributes_TimelineMeta: {
@@ -1781,8 +2895,18 @@ export interface components {
             };
         };
         /** @description A list of resources as an answer. */
+        Many_JobAttributes: {
+            data: components["schemas"]["Resource_JobAttributes"][];
+            meta: components["schemas"]["ListMeta"];
+        };
+        /** @description A list of resources as an answer. */
         Many_KeyAttributes: {
             data: components["schemas"]["Resource_KeyAttributes"][];
+            meta: components["schemas"]["ListMeta"];
+        };
+        /** @description A list of resources as an answer. */
+        Many_PersonAttributes: {
+            data: components["schemas"]["Resource_PersonAttributes"][];
             meta: components["schemas"]["ListMeta"];
         };
         /** @description A list of resources as an answer. */
@@ -1837,19 +2961,74 @@ export interface components {
             /** @description How many positive steps were done in a row, by these events. */
             steps_done?: number | null;
         };
-        NewKey: {
+        /** @enum {string} */
+        Mode: "source" | "target";
+        NewKeyAttributes: {
+            /** @description The only application whose events it takes; for keys that may ingest. */
+            application_id?: string | null;
             /** Format: date-time */
             expires_at?: string | null;
             name: string;
+            /** @description The only origins whose pages may use it, such as `https://shop.example`; empty: any. */
+            origins?: string[];
+            /**
+             * Format: int32
+             * @description Absent: the limit that keys have by default.
+             */
+            requests_per_minute?: number | null;
             /** @example ingest */
             scope: string;
             /** @description A secret of one's own; absent: a random one. */
             secret?: string | null;
         };
+        NewPersonAttributes: {
+            email: string;
+            name: string;
+            /** @description At least 10 characters. */
+            password: string;
+            /** @example viewer */
+            role: string;
+        };
+        Node: {
+            aggregated_nodes: components["schemas"]["AggregatedNode"][];
+            column: number;
+            /**
+             * Format: int64
+             * @description Sequences that end here.
+             */
+            dropoff_value: number;
+            id: string;
+            /** Format: int64 */
+            incoming_value: number;
+            name: string;
+            /** Format: int64 */
+            outgoing_value: number;
+            /** @description `regular`, `other` or `dropoff` */
+            type: string;
+            /** Format: int64 */
+            value: number;
+        };
         NoteAnswer: {
             message: string;
             /** @description JSON pointer into the definition. */
             pointer: string;
+        };
+        /** @description A column of groups or of numbers; all of one length. */
+        NumberColumn: {
+            name: string;
+            type: string;
+            values: Record<string, never>[];
+        };
+        NumbersAnswer: {
+            /** @description One `group` column per facet, then the `number` column. */
+            columns: components["schemas"]["NumberColumn"][];
+        };
+        /** @description How often a user has to have done it. */
+        OccurrenceFilter: {
+            /** @description `=`, `>=`, `<=`, `>` or `<` */
+            operator: string;
+            /** @description A whole number as text. */
+            value: string;
         };
         /** @description One resource as an answer. */
         One_ComparisonAnswer_AnswerMeta: {
@@ -1903,6 +3082,14 @@ export interface components {
             meta?: components["schemas"]["Nothing"];
         };
         /** @description One resource as an answer. */
+        One_FunnelAnswer_QueryMeta: {
+            data: components["schemas"]["Resource_FunnelAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
         One_HistoryAnswer_AnswerMeta: {
             data: components["schemas"]["Resource_HistoryAnswer"];
             /** @description When and over what an answer was computed. */
@@ -1926,8 +3113,26 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
+        One_JobAttributes: {
+            data: components["schemas"]["Resource_JobAttributes"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
         One_KeyAttributes: {
             data: components["schemas"]["Resource_KeyAttributes"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
+        One_NumbersAnswer_QueryMeta: {
+            data: components["schemas"]["Resource_NumbersAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_PersonAttributes: {
+            data: components["schemas"]["Resource_PersonAttributes"];
             meta?: components["schemas"]["Nothing"];
         };
         /** @description One resource as an answer. */
@@ -1977,6 +3182,30 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
+        One_RetentionGrid_QueryMeta: {
+            data: components["schemas"]["Resource_RetentionGrid"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_RetentionRecords_QueryMeta: {
+            data: components["schemas"]["Resource_RetentionRecords"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_SankeyAnswer_QueryMeta: {
+            data: components["schemas"]["Resource_SankeyAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
         One_ScalarAnswer_ScalarMeta: {
             data: components["schemas"]["Resource_ScalarAnswer"];
             meta?: components["schemas"]["AnswerMeta"] & {
@@ -2008,9 +3237,30 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
+        One_SeriesAnswer_QueryMeta: {
+            data: components["schemas"]["Resource_SeriesAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_SessionAttributes: {
+            data: components["schemas"]["Resource_SessionAttributes"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
         One_Status: {
             data: components["schemas"]["Resource_Status"];
             meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
+        One_Suggestions_QueryMeta: {
+            data: components["schemas"]["Resource_Suggestions"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
         };
         /** @description One resource as an answer. */
         One_WhyAnswer_AnswerMeta: {
@@ -2050,6 +3300,27 @@ export interface components {
             segment_ids: string[];
             /** Format: int64 */
             union: number;
+        };
+        Period: {
+            unit: string;
+            value: number;
+        };
+        PersonAttributes: {
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            /** Format: date-time */
+            last_login_at?: string | null;
+            /** Format: date-time */
+            modified_at: string;
+            name: string;
+            role: string;
+        };
+        PersonChangeAttributes: {
+            name?: string | null;
+            password?: string | null;
+            /** @example editor */
+            role?: string | null;
         };
         PlanAnswer: {
             /** @description In the order of the list, then what is deleted. */
@@ -2108,11 +3379,19 @@ export interface components {
          * @enum {string}
          */
         QueryDialect: "event" | "profile";
+        QueryMeta: components["schemas"]["AnswerMeta"] & {
+            request_id: string;
+            status: string;
+        };
         /** @description What looks like a slip. Offset and length are bytes of the query. */
         QueryWarning: {
             length: number;
             message: string;
             offset: number;
+        };
+        RecordSort: {
+            facet?: string | null;
+            order?: components["schemas"]["SortOrder"] | null;
         };
         RegionAnswer: {
             /** Format: int64 */
@@ -2126,6 +3405,21 @@ export interface components {
              */
             line: number;
             reason: string;
+        };
+        Resource_AuditAttributes: {
+            attributes: {
+                /** @description Method and path with its parameters' names. */
+                action: string;
+                actor: components["schemas"]["AuditActor"];
+                /** Format: date-time */
+                at: string;
+                /** @description The path as it was sent. */
+                path: string;
+                /** @description The id of what was made or changed, as far as the answer said it. */
+                target?: string | null;
+            };
+            id: string;
+            type: string;
         };
         Resource_ComparisonAnswer: {
             attributes: {
@@ -2175,6 +3469,21 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_FunnelAnswer: {
+            attributes: {
+                /**
+                 * Format: double
+                 * @description From 0 to 1; null if nobody entered.
+                 */
+                end_to_end_conversion_rate?: number | null;
+                end_to_end_elapsed_time: components["schemas"]["Elapsed"];
+                funnel_steps: components["schemas"]["FunnelStep"][];
+                /** Format: int64 */
+                initial_count: number;
+            };
+            id: string;
+            type: string;
+        };
         Resource_HistoryAnswer: {
             attributes: {
                 points: components["schemas"]["PointAnswer"][];
@@ -2182,8 +3491,34 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_JobAttributes: {
+            attributes: {
+                /** Format: date-time */
+                created_at: string;
+                /** @description Why it failed. */
+                error?: string | null;
+                /** Format: date-time */
+                finished_at?: string | null;
+                /** @description `segment_import`, … */
+                kind: string;
+                /**
+                 * Format: double
+                 * @description From 0 to 1.
+                 */
+                progress: number;
+                /** @description What a job that is done has to say. */
+                report?: Record<string, never> | null;
+                /** @description The segment that it is about or has made. */
+                segment_id?: string | null;
+                /** @description `queued`, `running`, `done`, `failed` or `cancelled`. */
+                state: string;
+            };
+            id: string;
+            type: string;
+        };
         Resource_KeyAttributes: {
             attributes: {
+                application_id?: string | null;
                 /** Format: date-time */
                 created_at: string;
                 /** Format: date-time */
@@ -2191,13 +3526,41 @@ export interface components {
                 /** Format: date-time */
                 last_used_at?: string | null;
                 name: string;
+                origins: string[];
                 /** @description The first characters of the secret. */
                 prefix: string;
+                /** Format: int32 */
+                requests_per_minute?: number | null;
                 /** Format: date-time */
                 revoked_at?: string | null;
+                /** @description The key that it took over from. */
+                rotated_from?: string | null;
                 scope: string;
                 /** @description Only in the answer that makes the key. */
                 secret?: string | null;
+            };
+            id: string;
+            type: string;
+        };
+        Resource_NumbersAnswer: {
+            attributes: {
+                /** @description One `group` column per facet, then the `number` column. */
+                columns: components["schemas"]["NumberColumn"][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_PersonAttributes: {
+            attributes: {
+                /** Format: date-time */
+                created_at: string;
+                email: string;
+                /** Format: date-time */
+                last_login_at?: string | null;
+                /** Format: date-time */
+                modified_at: string;
+                name: string;
+                role: string;
             };
             id: string;
             type: string;
@@ -2232,6 +3595,37 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_RetentionGrid: {
+            attributes: {
+                /** @description Of each group its cohorts and then the row of its averages. */
+                cohorts: components["schemas"]["Cohort"][];
+                retention_entity: string;
+                retention_periods: components["schemas"]["Period"][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_RetentionRecords: {
+            attributes: {
+                records: Record<string, never>[];
+                retention_entity: string;
+                /**
+                 * Format: int64
+                 * @description Before the limit.
+                 */
+                total_count: number;
+            };
+            id: string;
+            type: string;
+        };
+        Resource_SankeyAnswer: {
+            attributes: {
+                links: components["schemas"]["Link"][];
+                nodes: components["schemas"]["Node"][];
+            };
+            id: string;
+            type: string;
+        };
         Resource_ScalarAnswer: {
             attributes: {
                 /** @description One `group` column per facet, then the `number` column; all of one length. */
@@ -2244,12 +3638,20 @@ export interface components {
             attributes: {
                 /** Format: date-time */
                 created_at: string;
-                definition: Record<string, never>;
+                /** @description Absent for a static segment, which holds a list. */
+                definition?: Record<string, never> | null;
                 description: string;
                 /** @description The definition in words. */
                 echo: string;
                 /** @example user */
                 entity: string;
+                /**
+                 * Format: int64
+                 * @description How many identifiers the list of a static segment has, of people who are known or not.
+                 */
+                identifiers?: number | null;
+                /** @description What the list of a static segment names people by: `usr.id` or `usr.email`. */
+                key?: string | null;
                 kind: string;
                 /** Format: date-time */
                 modified_at: string;
@@ -2285,6 +3687,37 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_SeriesAnswer: {
+            attributes: {
+                intervals: components["schemas"]["SeriesInterval"][];
+                series: components["schemas"]["SeriesName"][];
+                /** @description Epoch milliseconds. */
+                times: number[];
+                /** @description By series, then time. */
+                values: (number | null)[][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_SessionAttributes: {
+            attributes: {
+                /** @description To be sent as `X-CSRF-Token` with every request that changes something. */
+                csrf_token: string;
+                /** Format: date-time */
+                expires_at: string;
+                /** @description The key's name, or of whoever logged in. */
+                name: string;
+                /** @description viewer, editor or admin */
+                role: string;
+                /** @description What the session may do. */
+                scopes: string[];
+                /** @description Of the server. */
+                version: string;
+                workspace: components["schemas"]["Workspace"];
+            };
+            id: string;
+            type: string;
+        };
         Resource_Status: {
             attributes: {
                 since_start: components["schemas"]["SinceStart"];
@@ -2296,11 +3729,19 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_Suggestions: {
+            attributes: {
+                suggestions: components["schemas"]["Suggestion"][];
+            };
+            id: string;
+            type: string;
+        };
         Resource_VersionAttributes: {
             attributes: {
                 /** Format: date-time */
                 created_at: string;
-                definition: Record<string, never>;
+                /** @description Absent for a static segment. */
+                definition?: Record<string, never> | null;
                 entity: string;
                 name: string;
                 /** Format: int64 */
@@ -2329,6 +3770,155 @@ export interface components {
             id: string;
             type: string;
         };
+        RetentionColumn: {
+            field?: components["schemas"]["RetentionColumnField"] | null;
+        };
+        RetentionColumnField: {
+            path?: string | null;
+        };
+        RetentionCompute: {
+            aggregation?: string | null;
+            /** @description `__dd.retention` (how many) or `__dd.retention_rate` */
+            metric: string;
+        };
+        RetentionFilters: {
+            audience_filters?: components["schemas"]["AudienceFilters"] | null;
+            /** @description A query that every event has to match. */
+            string_filter?: string | null;
+        };
+        RetentionGrid: {
+            /** @description Of each group its cohorts and then the row of its averages. */
+            cohorts: components["schemas"]["Cohort"][];
+            retention_entity: string;
+            retention_periods: components["schemas"]["Period"][];
+        };
+        RetentionGroupBy: components["schemas"]["GroupBy"] & {
+            target: components["schemas"]["RetentionGroupTarget"];
+        };
+        /**
+         * @description Either way the value is that of the event that makes an entity join.
+         * @enum {string}
+         */
+        RetentionGroupTarget: "cohort" | "return_period";
+        RetentionQuery: {
+            /** @description Of lists. */
+            columns?: components["schemas"]["RetentionColumn"][] | null;
+            computation_scope?: components["schemas"]["ScopeOfGrid"] | null;
+            compute?: components["schemas"]["RetentionCompute"] | null;
+            group_by?: components["schemas"]["RetentionGroupBy"][] | null;
+            /**
+             * Format: int64
+             * @description Of lists; 0 or absent: no limit.
+             */
+            limit?: number | null;
+            search: components["schemas"]["RetentionSearch"];
+        };
+        /** @description A question about retention. Each path reads the members that it knows. */
+        RetentionQuestion: {
+            /**
+             * Format: date-time
+             * @description The evaluation instant; absent: now.
+             */
+            at?: string | null;
+            /** @description Leave out events without a user. */
+            exclude_anonymous_traffic?: boolean | null;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, inclusive.
+             */
+            from: number;
+            query: components["schemas"]["RetentionQuery"];
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, exclusive.
+             */
+            to: number;
+        };
+        RetentionRecords: {
+            records: Record<string, never>[];
+            retention_entity: string;
+            /**
+             * Format: int64
+             * @description Before the limit.
+             */
+            total_count: number;
+        };
+        RetentionSearch: {
+            cohort_criteria: components["schemas"]["CohortCriteria"];
+            filters?: components["schemas"]["RetentionFilters"] | null;
+            /** @description `@usr.id` or `@account.id` */
+            retention_entity: string;
+            return_condition: components["schemas"]["ReturnCondition"];
+            return_criteria?: components["schemas"]["ReturnCriteria"] | null;
+        };
+        /** @enum {string} */
+        ReturnCondition: "conversion_on" | "conversion_on_or_after";
+        ReturnCriteria: {
+            base_query: components["schemas"]["BaseQuery"];
+            time_interval?: components["schemas"]["TimeInterval"] | null;
+        };
+        RotationAttributes: {
+            /**
+             * @description How long the old key goes on, such as `24h`.
+             * @example 24h
+             */
+            overlap?: string;
+        };
+        SankeyAnswer: {
+            links: components["schemas"]["Link"][];
+            nodes: components["schemas"]["Node"][];
+        };
+        SankeyDefinition: {
+            /** @description A query whose test on the source facet says where paths start or end; wildcards are allowed. */
+            anchor?: string | null;
+            /** @description Sequences that end as nodes of their own, with links to them. */
+            dropoff_nodes?: boolean | null;
+            /**
+             * Format: int64
+             * @description 0 to 10; 0 or absent: 5.
+             */
+            entries_per_step?: number | null;
+            /** @description Actions as places beside views. */
+            include_actions?: boolean | null;
+            mode?: components["schemas"]["Mode"] | null;
+            /**
+             * Format: int64
+             * @description 0 to 10; 0 or absent: 5.
+             */
+            number_of_steps?: number | null;
+            /** @description The facet whose values are the places. */
+            source: string;
+            /** @description Usually the same; of another type of event, its values are places beside those of the source. */
+            target: string;
+        };
+        SankeyQuestion: {
+            /**
+             * Format: date-time
+             * @description The evaluation instant; absent: now.
+             */
+            at?: string | null;
+            definition: components["schemas"]["SankeyDefinition"];
+            search: components["schemas"]["SankeySearch"];
+            time: components["schemas"]["SankeyTime"];
+        };
+        SankeySearch: {
+            audience_filters?: components["schemas"]["AudienceFilters"] | null;
+            join_keys?: components["schemas"]["JoinKeys"] | null;
+            /** @description Over events. Its tests on the source facet say where paths start or end, as an anchor does. */
+            query?: string | null;
+        };
+        SankeyTime: {
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, inclusive.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, exclusive.
+             */
+            to: number;
+        };
         ScalarAnswer: {
             /** @description One `group` column per facet, then the `number` column; all of one length. */
             columns: components["schemas"]["ScalarColumn"][];
@@ -2343,38 +3933,52 @@ export interface components {
             request_id: string;
             status: string;
         };
-        ScalarQuery: {
-            audience_filters?: components["schemas"]["AudienceFilters"] | null;
-            compute: components["schemas"]["Compute"];
-            group_by?: components["schemas"]["GroupBy"][] | null;
-            query: components["schemas"]["BaseQuery"];
+        ScopeOfGrid: {
+            target: components["schemas"]["ScopeTarget"];
+            /** @enum {string} */
+            type: "cohort";
+        } | {
+            target: components["schemas"]["ScopeTarget"];
+            /** @enum {string} */
+            type: "return_period";
+        } | {
+            cohort_target: components["schemas"]["ScopeTarget"];
+            return_period_target: components["schemas"]["ScopeTarget"];
+            /** @enum {string} */
+            type: "cell";
         };
-        ScalarQuestion: {
-            /**
-             * Format: int64
-             * @description Epoch milliseconds, inclusive.
-             */
-            from: number;
-            query: components["schemas"]["ScalarQuery"];
-            /**
-             * Format: int64
-             * @description Epoch milliseconds, exclusive.
-             */
-            to: number;
+        /** @description One by its index from 0, or the row of averages. */
+        ScopeTarget: {
+            /** @enum {string} */
+            type: "index";
+            value: number;
+        } | {
+            /** @enum {string} */
+            type: "aggregation";
+            value: string;
         };
         Search: {
+            occurrences?: components["schemas"]["OccurrenceFilter"] | null;
             /** @description Absent or empty: everything. */
             query?: string | null;
         };
         SegmentAttributes: {
             /** Format: date-time */
             created_at: string;
-            definition: Record<string, never>;
+            /** @description Absent for a static segment, which holds a list. */
+            definition?: Record<string, never> | null;
             description: string;
             /** @description The definition in words. */
             echo: string;
             /** @example user */
             entity: string;
+            /**
+             * Format: int64
+             * @description How many identifiers the list of a static segment has, of people who are known or not.
+             */
+            identifiers?: number | null;
+            /** @description What the list of a static segment names people by: `usr.id` or `usr.email`. */
+            key?: string | null;
             kind: string;
             /** Format: date-time */
             modified_at: string;
@@ -2423,6 +4027,42 @@ export interface components {
             /** @description Segments that can't be answered; then `partial` is true. */
             failing?: components["schemas"]["FailingSegment"][];
         };
+        SeriesAnswer: {
+            intervals: components["schemas"]["SeriesInterval"][];
+            series: components["schemas"]["SeriesName"][];
+            /** @description Epoch milliseconds. */
+            times: number[];
+            /** @description By series, then time. */
+            values: (number | null)[][];
+        };
+        SeriesInterval: {
+            /** Format: int64 */
+            milliseconds: number;
+            /** Format: int64 */
+            start_time: number;
+            times: number[];
+            type: string;
+        };
+        SeriesName: {
+            group_tags: string[];
+            /** Format: int64 */
+            query_index: number;
+        };
+        SessionAttributes: {
+            /** @description To be sent as `X-CSRF-Token` with every request that changes something. */
+            csrf_token: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description The key's name, or of whoever logged in. */
+            name: string;
+            /** @description viewer, editor or admin */
+            role: string;
+            /** @description What the session may do. */
+            scopes: string[];
+            /** @description Of the server. */
+            version: string;
+            workspace: components["schemas"]["Workspace"];
+        };
         SideAnswer: {
             /** Format: date-time */
             at: string;
@@ -2450,6 +4090,9 @@ export interface components {
             rejected: number;
         };
         Sort: {
+            /** @description Absent: the number that is asked for. */
+            aggregation?: string | null;
+            metric?: string | null;
             order?: components["schemas"]["SortOrder"] | null;
         };
         /** @enum {string} */
@@ -2460,6 +4103,23 @@ export interface components {
             started_at: string;
             store: Record<string, never>;
             version: string;
+        };
+        Suggestion: {
+            /** Format: int64 */
+            count: number;
+            label: string;
+            /** @description A query for a further step. */
+            query: string;
+            /**
+             * Format: double
+             * @description Of those who reached the last step.
+             */
+            rate: number;
+            /** @description `view`, `action` or `server` */
+            type: string;
+        };
+        Suggestions: {
+            suggestions: components["schemas"]["Suggestion"][];
         };
         /** @description What became of the lines of a request. */
         Taken: {
@@ -2485,6 +4145,28 @@ export interface components {
              */
             rejected_count: number;
         };
+        /** @description A step, or the way from one to another. */
+        Target: {
+            /** @enum {string} */
+            type: "node";
+            value: string;
+        } | {
+            end: string;
+            start: string;
+            /** @enum {string} */
+            type: "path";
+        };
+        TimeInterval: {
+            /** @enum {string} */
+            type: "calendar";
+            value: components["schemas"]["CalendarInterval"];
+        } | {
+            /** @enum {string} */
+            type: "fixed";
+            unit: components["schemas"]["FixedIntervalUnit"];
+            /** Format: double */
+            value: number;
+        };
         TimelineMeta: components["schemas"]["AnswerMeta"] & {
             page: components["schemas"]["PageMeta"];
         };
@@ -2496,7 +4178,8 @@ export interface components {
         VersionAttributes: {
             /** Format: date-time */
             created_at: string;
-            definition: Record<string, never>;
+            /** @description Absent for a static segment. */
+            definition?: Record<string, never> | null;
             entity: string;
             name: string;
             /** Format: int64 */
@@ -2545,8 +4228,15 @@ export interface components {
             ts: string;
             type: string;
         };
+        Workspace: {
+            /** @description Of calendar windows that name none. */
+            timezone: string;
+            week_start: string;
+        };
+        JourneyQuery: Record<string, never>;
         ListMeta: Record<string, never>;
         Nothing: Record<string, never>;
+        JoinKeys: Record<string, never>;
     };
     responses: never;
     parameters: never;

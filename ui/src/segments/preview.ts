@@ -47,20 +47,21 @@ export interface PreviewState {
 
 /** How long typing has to pause. */
 const PAUSE_MS = 250;
+const SAMPLE_SIZE = 20;
 
 /** Counts a definition while it is being written; a newer one cancels the older, here and on the server. */
 export function usePreview(definition: Definition): PreviewState & { retry: () => void } {
   const [state, setState] = useState<PreviewState>({ pending: true });
   const [round, setRound] = useState(0);
   const [editor] = useState(() => crypto.randomUUID());
-  const body = JSON.stringify(envelope("segment_preview", { definition, sample_size: 20 }));
+  const body = JSON.stringify({ definition });
   const first = useRef(true);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another round asks the same again
   useEffect(() => {
     const stop = new AbortController();
     const ask = async () => {
       try {
-        for await (const part of previewOf(JSON.parse(body), editor, stop.signal)) {
+        for await (const part of previewOf(body, editor, stop.signal)) {
           if (stop.signal.aborted) return;
           setState((previous) => ({ ...previous, error: undefined, ...part }));
         }
@@ -81,34 +82,11 @@ export function usePreview(definition: Definition): PreviewState & { retry: () =
   return { ...state, retry: () => setRound((n) => n + 1) };
 }
 
-type Question = ReturnType<typeof envelope<Record<string, unknown>>>;
-
-async function* previewOf(
-  question: Question,
-  editor: string,
-  signal: AbortSignal,
-): AsyncGenerator<PreviewState> {
-  const url = urlOf("/segments/preview");
-  const { attributes } = question.data;
-  const withEditor = { body: envelope("segment_preview", { ...attributes, editor }), signal };
-  let events = eventsOf(url, initOf("POST", withEditor));
-  try {
-    for await (const event of events) yield stateOf(event.event, event.data);
-    return;
-  } catch (error) {
-    if (!knowsNoEditor(error)) throw error;
-  }
-  // An older server refuses members that it does not know.
-  events = eventsOf(url, initOf("POST", { body: question, signal }));
-  for await (const event of events) yield stateOf(event.event, event.data);
-}
-
-function knowsNoEditor(error: unknown): boolean {
-  return (
-    error instanceof ApiError &&
-    error.status === 400 &&
-    error.faults.some((fault) => /`editor`/.test(fault.detail))
-  );
+async function* previewOf(body: string, editor: string, signal: AbortSignal): AsyncGenerator<PreviewState> {
+  const attributes = { ...JSON.parse(body), editor, sample_size: SAMPLE_SIZE };
+  const init = initOf("POST", { body: envelope("segment_preview", attributes), signal });
+  for await (const event of eventsOf(urlOf("/segments/preview"), init))
+    yield stateOf(event.event, event.data);
 }
 
 function stateOf(event: string, data: string): PreviewState {
