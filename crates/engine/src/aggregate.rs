@@ -1,5 +1,7 @@
-//! Numbers over events, grouped: DataFusion's own aggregation above our scan, or above counts by dense code where all
-//! that is asked for is events and users.
+//! Numbers over events, grouped: DataFusion's own aggregation above our scan, or above counts by code where all that is
+//! asked for is events and users.
+//!
+//! Every number is exact. A percentile holds the values of its group in memory while it is computed, 8 bytes each.
 
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::Column;
 use datafusion::functions_aggregate::count::{count, count_distinct};
 use datafusion::functions_aggregate::expr_fn::{avg, max, min, sum};
+use datafusion::functions_aggregate::percentile_cont::percentile_cont;
 use datafusion::logical_expr::{Expr, lit};
 use whodid_model::event::paths;
 use whodid_store::Snapshot;
@@ -16,7 +19,8 @@ use whodid_store::Snapshot;
 use crate::error::EngineError;
 use crate::ops::bucket::BucketTable;
 use crate::ops::grouped::{EVENTS, GroupedSpec, USERS};
-use crate::ops::scan::{ScanColumn, ScanSpec};
+use crate::ops::keys::Grouping;
+use crate::ops::scan::{STEP, ScanColumn, ScanSpec, key_name};
 use crate::run::Engine;
 
 /// What is computed per group.
@@ -29,33 +33,33 @@ pub enum Aggregate {
     Average(String),
     Minimum(String),
     Maximum(String),
+    /// The value below which this share (0 to 1) of the values lies, between two of them by straight line.
+    Percentile(String, f64),
 }
 
 /// One group: its values, none where the event has no value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pub values: Vec<Option<String>>,
+    /// The step of time, counted from 0; 0 without steps.
+    pub step: usize,
     /// One number per aggregate asked for; none where nothing was measured.
     pub numbers: Vec<Option<f64>>,
 }
 
 impl Engine {
-    /// Computes numbers for every distinct combination of `group_by` (facet paths) among the events of `scan`, whose own
-    /// columns are ignored. Without facets there is exactly one group.
+    /// Computes numbers for every group of the events of `scan`, whose own columns are ignored. Without keys and steps
+    /// there is exactly one group; otherwise groups without events are absent.
     pub async fn aggregate(
         &self,
         snapshot: &Arc<Snapshot>,
         mut scan: ScanSpec,
-        group_by: &[String],
         aggregates: &[Aggregate],
     ) -> Result<Vec<Group>, EngineError> {
-        scan.columns = group_by.iter().cloned().map(ScanColumn::Text).collect();
-        let groups: Vec<Expr> = scan.columns.iter().map(column).collect();
+        scan.columns = Vec::new();
+        let grouping = scan.grouping.clone();
         if let Some(numbers) = aggregates.iter().map(counted).collect::<Option<Vec<_>>>() {
-            let work = GroupedSpec { scan: scan.clone() };
-            if work.fits(snapshot) {
-                return self.grouped(snapshot, work, groups, &numbers).await;
-            }
+            return self.counted(snapshot, GroupedSpec { scan }, &numbers).await;
         }
         for measured in aggregates.iter().filter_map(measured) {
             if !scan.columns.contains(&measured) {
@@ -66,26 +70,25 @@ impl Engine {
         let numbers =
             numbered.map(|(number, aggregate)| expression(aggregate).alias(number.to_string())).collect();
         let table = BucketTable::new(scan, snapshot.clone());
-        let frame = self.session().read_table(Arc::new(table))?.aggregate(groups, numbers)?;
-        read(&self.run(frame.into_unoptimized_plan()).await?, group_by.len())
+        let frame =
+            self.session().read_table(Arc::new(table))?.aggregate(group_columns(&grouping), numbers)?;
+        read(&self.run(frame.into_unoptimized_plan()).await?, &grouping)
     }
 
-    /// Per bucket by dense codes, then the sum over buckets: a user lies in one bucket, so unique users add up.
-    async fn grouped(
+    /// Per bucket by code, then the sum over buckets: a user lies in one bucket, so unique users add up.
+    async fn counted(
         &self,
         snapshot: &Arc<Snapshot>,
         work: GroupedSpec,
-        groups: Vec<Expr>,
         numbers: &[&str],
     ) -> Result<Vec<Group>, EngineError> {
-        let facets = groups.len();
+        let grouping = work.scan.grouping.clone();
         let table = BucketTable::new(work, snapshot.clone());
-        let total = |(index, name): (usize, &&str)| {
-            sum(Expr::Column(Column::from_name(*name))).alias(index.to_string())
-        };
+        let total = |(index, name): (usize, &&str)| sum(by_name(*name)).alias(index.to_string());
         let totals = numbers.iter().enumerate().map(total).collect();
-        let frame = self.session().read_table(Arc::new(table))?.aggregate(groups, totals)?;
-        let mut groups = read(&self.run(frame.into_unoptimized_plan()).await?, facets)?;
+        let frame =
+            self.session().read_table(Arc::new(table))?.aggregate(group_columns(&grouping), totals)?;
+        let mut groups = read(&self.run(frame.into_unoptimized_plan()).await?, &grouping)?;
         // The sum of nothing is null, the count of nothing is 0.
         for number in groups.iter_mut().flat_map(|group| &mut group.numbers) {
             number.get_or_insert(0.0);
@@ -94,11 +97,16 @@ impl Engine {
     }
 }
 
-/// Reads batches whose first columns are `facets` texts and whose others are numbers.
-fn read(batches: &[RecordBatch], facets: usize) -> Result<Vec<Group>, EngineError> {
+fn group_columns(grouping: &Grouping) -> Vec<Expr> {
+    let keys = (0..grouping.keys.len()).map(|key| by_name(key_name(key)));
+    keys.chain(grouping.steps.iter().map(|_| by_name(STEP))).collect()
+}
+
+/// Reads batches whose columns are keys, the step if there are steps, and numbers.
+fn read(batches: &[RecordBatch], grouping: &Grouping) -> Result<Vec<Group>, EngineError> {
     let mut groups = Vec::new();
     for batch in batches {
-        let (texts, numbers) = batch.columns().split_at(facets);
+        let (texts, numbers) = batch.columns().split_at(grouping.keys.len());
         let texts: Vec<ArrayRef> =
             texts.iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<_, _>>()?;
         let numbers: Vec<ArrayRef> =
@@ -112,8 +120,13 @@ fn read(batches: &[RecordBatch], facets: usize) -> Result<Vec<Group>, EngineErro
                 let array = array.as_primitive::<Float64Type>();
                 array.is_valid(row).then(|| array.value(row))
             };
-            let (values, numbers) = (texts.iter().map(text).collect(), numbers.iter().map(number).collect());
-            groups.push(Group { values, numbers });
+            let values = texts.iter().map(text).collect();
+            let mut numbers = numbers.iter().map(number);
+            let step = match grouping.steps {
+                Some(_) => numbers.next().flatten().unwrap_or_default() as usize,
+                None => 0,
+            };
+            groups.push(Group { values, step, numbers: numbers.collect() });
         }
     }
     Ok(groups)
@@ -135,7 +148,8 @@ fn measured(aggregate: &Aggregate) -> Option<ScanColumn> {
         Aggregate::Sum(path)
         | Aggregate::Average(path)
         | Aggregate::Minimum(path)
-        | Aggregate::Maximum(path) => Some(ScanColumn::Number(path.clone())),
+        | Aggregate::Maximum(path)
+        | Aggregate::Percentile(path, _) => Some(ScanColumn::Number(path.clone())),
     }
 }
 
@@ -147,11 +161,18 @@ fn expression(aggregate: &Aggregate) -> Expr {
         (Aggregate::Average(_), Some(measured)) => avg(measured),
         (Aggregate::Minimum(_), Some(measured)) => min(measured),
         (Aggregate::Maximum(_), Some(measured)) => max(measured),
+        (Aggregate::Percentile(_, share), Some(measured)) => {
+            percentile_cont(measured.sort(true, false), lit(*share))
+        }
         _ => count(lit(1)),
     }
 }
 
-/// A column by its exact name; DataFusion would otherwise read dots as qualifiers.
 fn column(column: &ScanColumn) -> Expr {
-    Expr::Column(Column::from_name(column.name()))
+    by_name(column.name())
+}
+
+/// A column by its exact name; DataFusion would otherwise read dots as qualifiers.
+fn by_name(name: impl Into<String>) -> Expr {
+    Expr::Column(Column::from_name(name))
 }

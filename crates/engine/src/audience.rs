@@ -2,6 +2,7 @@
 
 use roaring::RoaringBitmap;
 use serde_json::{Value, json};
+use whodid_model::EntityKind;
 use whodid_model::event::paths;
 use whodid_store::{BUCKETS, Half};
 
@@ -22,6 +23,14 @@ pub enum Audience {
 }
 
 impl Audience {
+    /// The events of a set of entities.
+    pub fn of(population: &Population, set: EntitySet) -> Audience {
+        match population.kind {
+            EntityKind::User => Audience::Users(set),
+            EntityKind::Account => Audience::accounts(population, &set),
+        }
+    }
+
     pub fn accounts(population: &Population, set: &EntitySet) -> Audience {
         let names = set.iter().filter_map(|(_, ordinal)| population.accounts.get(ordinal as usize));
         Audience::Accounts(names.cloned().collect())

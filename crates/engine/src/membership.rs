@@ -15,10 +15,11 @@ use crate::entities::{EntitySet, Population};
 use crate::error::EngineError;
 use crate::list::List;
 use crate::ops::bucket::BucketTable;
+use crate::ops::keys::{ProfileValues, texts_of};
 use crate::ops::membership::{MembershipSpec, columns};
 use crate::profile::{Attribute, Profile};
 use crate::run::Engine;
-use crate::stream::Streams;
+use crate::stream::{Row, Streams};
 
 /// The segments that a definition refers to, by id.
 pub type Segments = BTreeMap<String, Referred>;
@@ -243,6 +244,50 @@ impl Engine {
         }
         profiles.sort_by(|a, b| a.id.cmp(&b.id));
         profiles
+    }
+
+    /// Attributes of the profiles of some of the members, sorted by id. Names are read as a profile query reads them.
+    pub fn profile_columns(
+        &self,
+        membership: &Membership,
+        set: &EntitySet,
+        names: &[&str],
+        at: Instant,
+    ) -> Vec<(String, Vec<Option<Value>>)> {
+        let (snapshot, kind) = (&membership.snapshot, membership.population.kind);
+        let attributes: Vec<Attribute> = names.iter().map(|name| Attribute::named(name, kind)).collect();
+        let mut profiles = Vec::new();
+        let mut note = |streams: &Streams<'_>, id: &str, rows: &[Row]| {
+            let values = attributes.iter().map(|attribute| attribute.value(streams, id, rows));
+            profiles.push((id.to_string(), values.collect()));
+        };
+        match kind {
+            EntityKind::User => {
+                for (bucket, ordinals) in set.buckets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
+                    let streams = Streams::of_bucket(snapshot, bucket, at);
+                    let rows = ordinals.iter().filter_map(|ordinal| streams.rows_of_user(ordinal));
+                    rows.for_each(|(id, rows)| note(&streams, &id, &rows));
+                }
+            }
+            EntityKind::Account => {
+                let streams = Streams::of_everything(snapshot, at);
+                streams.for_each_account(&membership.population, |ordinal, id, rows| {
+                    if set.bucket(0).contains(ordinal) {
+                        note(&streams, id, rows);
+                    }
+                });
+            }
+        }
+        profiles.sort_by(|(a, _): &(String, Vec<_>), (b, _)| a.cmp(b));
+        profiles
+    }
+
+    /// One attribute of everyone's profile, to group by. A list is all of its items.
+    pub fn profile_values(&self, membership: &Membership, name: &str, at: Instant) -> ProfileValues {
+        let columns = self.profile_columns(membership, &membership.population.everyone, &[name], at);
+        let texts =
+            columns.into_iter().filter_map(|(id, values)| Some((id, texts_of(values.first()?.as_ref()?))));
+        ProfileValues { kind: membership.population.kind, by_id: texts.collect() }
     }
 
     /// Every attribute that some profile can have, by name.

@@ -2,7 +2,7 @@
 
 use whodid_engine::{FacetCount, TopValues};
 use whodid_model::{EntityKind, limits};
-use whodid_query::definition::nearest;
+use whodid_query::nearest::nearest;
 use whodid_query::search::RESERVED_FACETS;
 
 use crate::InsightError;

@@ -4,6 +4,7 @@
 //! [`analytics`], [`journeys`], [`retention`] and [`pathways`] (the questions). It knows nothing of HTTP.
 
 mod analytics;
+mod audiences;
 mod calendar;
 pub mod catalogue;
 mod error;
@@ -18,8 +19,13 @@ mod retention;
 mod segments;
 
 pub use analytics::{
-    AnalyticsQuery, AnalyticsRequest, AudienceFilters, BaseQuery, Compute, GroupBy, ListQuery, ListRequest,
-    ListSort, MISSING, OccurrenceFilter, ProfileFilter, Scalar, Search, SegmentFilter, Sort, SortOrder,
+    AnalyticsQuery, AnalyticsRequest, AudienceFilters, BaseQuery, Compute, FormulaAnswer, FormulaRequest,
+    FormulaSeries, GroupBy, List, ListQuery, ListRequest, ListSort, MISSING, NamedFormula, NamedQuery,
+    OccurrenceFilter, ProfileFilter, Scalar, Search, SegmentFilter, Series, Sort, SortOrder, StepInterval,
+    Timeseries,
+};
+pub use audiences::{
+    AttributeValues, AttributeValuesRequest, EventFilter, MappedAttribute, Profiles, ProfilesRequest,
 };
 pub use calendar::{CalendarInterval, CalendarUnit};
 pub use error::InsightError;

@@ -310,9 +310,11 @@ impl Evaluated {
                 |values: &whodid_engine::Values| values.get(row).map(|value| value.as_text().into_owned());
             by_tags.entry(self.joined.values.iter().map(tag).collect()).or_default().push(row);
         }
-        let sized = by_tags
-            .iter()
-            .map(|(values, rows)| Group { values: values.clone(), numbers: vec![Some(rows.len() as f64)] });
+        let sized = by_tags.iter().map(|(values, rows)| Group {
+            values: values.clone(),
+            step: 0,
+            numbers: vec![Some(rows.len() as f64)],
+        });
         let shown = arrange(sized.collect(), group_by);
         let group = |group: Group| {
             let rows = by_tags.remove(&group.values).unwrap_or_default();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::revision::Revisions;
 use crate::{Instant, Value};
 
-/// The kinds of event that are kept. Session rows are derived from these and never stored.
+/// The kinds of event. Sessions are derived from the others when a question is about them, and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
@@ -17,16 +17,21 @@ pub enum EventType {
     View = 0,
     Action = 1,
     Server = 2,
+    Session = 3,
 }
 
 impl EventType {
-    pub const ALL: [EventType; 3] = [EventType::View, EventType::Action, EventType::Server];
+    pub const ALL: [EventType; 4] =
+        [EventType::View, EventType::Action, EventType::Server, EventType::Session];
+    /// What can arrive and is kept.
+    pub const STORED: [EventType; 3] = [EventType::View, EventType::Action, EventType::Server];
 
     pub fn name(self) -> &'static str {
         match self {
             EventType::View => "view",
             EventType::Action => "action",
             EventType::Server => "server",
+            EventType::Session => "session",
         }
     }
 }
@@ -41,11 +46,12 @@ impl fmt::Display for EventType {
 #[error("`{0}` is not an event type; the types are view, action and server")]
 pub struct UnknownEventType(pub String);
 
+/// Reads what can arrive: no event is a session.
 impl FromStr for EventType {
     type Err = UnknownEventType;
 
     fn from_str(name: &str) -> Result<EventType, UnknownEventType> {
-        EventType::ALL
+        EventType::STORED
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or_else(|| UnknownEventType(name.to_string()))

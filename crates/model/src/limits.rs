@@ -82,7 +82,7 @@ pub const APPLIED_SEGMENTS: usize = 1_000;
 /// Most steps of a timeseries.
 pub const SERIES_STEPS: usize = 10_000;
 /// Most facets to group by.
-pub const GROUP_FACETS: usize = 8;
+pub const GROUP_FACETS: usize = 4;
 /// Most rows of an analytics list.
 pub const LIST_ROWS: usize = 1_000;
 /// Most groups of one facet in an answer.

@@ -42,7 +42,6 @@ mod tests;
 mod window;
 mod write;
 
-pub use read::nearest;
 pub use window::{Calendar, CalendarUnit, Moment, Resolved, Window, WindowError};
 
 /// The grammar as JSON Schema, for editors and other tools. What it takes can still be refused: it does not read search

@@ -2,11 +2,13 @@
 #![allow(unused_qualifications, reason = "utoipa's macro writes the paths of parameter types")]
 
 mod analytics;
+mod audiences;
 mod audit;
 mod backup;
 mod charts;
 mod events;
 mod facets;
+mod formulas;
 mod jobs;
 mod journeys;
 mod keys;
@@ -106,10 +108,12 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(backup::routes());
     // The Datadog-compatible queries.
     let compatible = analytics::routes()
+        .merge(audiences::routes())
         .merge(journeys::routes())
         .merge(retention::routes())
         .merge(sankey::routes())
         .layer(map_response(problem::as_strings));
+    let formulas = formulas::routes().layer(map_response(problem::as_strings));
     let intake = rum::routes().layer(
         CorsLayer::new()
             .allow_origin(Any)
@@ -120,6 +124,7 @@ fn described() -> (Router<Services>, OpenApi) {
     OpenApiRouter::with_openapi(document)
         .merge(intake)
         .merge(prodlytics::routes())
+        .nest("/api/v2/query", formulas)
         .nest(BASE, own.merge(compatible).merge(status::routes()))
         .merge(status::probes())
         .split_for_parts()

@@ -16,6 +16,7 @@ use super::journey::JourneySpec;
 use super::membership::MembershipSpec;
 use super::pathway::PathwaySpec;
 use super::retention::RetentionSpec;
+use super::rows::RowsSpec;
 use super::scan::ScanSpec;
 use crate::error::EngineError;
 
@@ -87,6 +88,7 @@ impl PhysicalExtensionCodec for WhodidCodec {
         match message.operator.as_str() {
             MembershipSpec::NAME => self.exec(MembershipSpec::from_text(spec)?, &message),
             ScanSpec::NAME => self.exec(ScanSpec::from_parts(spec, bitmaps)?, &message),
+            RowsSpec::NAME => self.exec(RowsSpec::from_parts(spec, bitmaps)?, &message),
             GroupedSpec::NAME => self.exec(GroupedSpec::from_parts(spec, bitmaps)?, &message),
             JourneySpec::NAME => self.exec(JourneySpec::from_parts(spec, bitmaps)?, &message),
             RetentionSpec::NAME => self.exec(RetentionSpec::from_parts(spec, bitmaps)?, &message),
@@ -105,6 +107,7 @@ impl PhysicalExtensionCodec for WhodidCodec {
         let known = [
             message_of::<MembershipSpec>(node)?,
             message_of::<ScanSpec>(node)?,
+            message_of::<RowsSpec>(node)?,
             message_of::<GroupedSpec>(node)?,
             message_of::<JourneySpec>(node)?,
             message_of::<RetentionSpec>(node)?,

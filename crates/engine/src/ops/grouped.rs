@@ -1,94 +1,41 @@
 //! Counts and exact unique users by group, in one pass over codes: the common case of a top list.
 //!
-//! Each half of a bucket counts into a dense array, indexed by the codes of its own dictionaries. A user lies in one half
-//! only and their rows are together, so unique users need no set: an array remembers who was counted last in each group.
+//! Each half of a bucket counts into a dense array, indexed by the codes of its own dictionaries, or into a hash map where
+//! the array would be too large. A user lies in one half only and their rows are together, so unique users need no set:
+//! each group remembers who was counted last in it.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt64Array};
+use arrow::array::{ArrayRef, RecordBatch, StringBuilder, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use rustc_hash::FxHashMap;
 use whodid_model::event::paths;
-use whodid_store::{Codes, Column, Half, Snapshot};
+use whodid_store::{Codes, Half, Snapshot};
 
 use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
-use super::scan::{ScanColumn, ScanSpec};
+use super::keys::HalfGrouping;
+use super::scan::{STEP, ScanSpec, key_name};
 use crate::error::EngineError;
 use crate::stream::for_each_hit_run;
 
-/// Largest dense array of groups in one half of a bucket; beyond it nothing dense is possible.
-const DENSE_GROUPS: usize = 1 << 20;
+/// Largest dense array of groups in one half of a bucket.
+const DENSE_GROUPS: u128 = 1 << 20;
 
-/// The events of a scan by group. The scan's columns are the facets to group by, each [`ScanColumn::Text`].
+/// The events of a scan by its grouping; its columns are left alone.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupedSpec {
     pub(crate) scan: ScanSpec,
 }
 
-/// Names of the operator's columns beside those of the facets.
+/// Names of the operator's columns beside those of the grouping.
 pub(crate) const EVENTS: &str = "events";
 /// Identified users: events whose `usr.id` is none are not among them.
 pub(crate) const USERS: &str = "users";
 
 impl GroupedSpec {
-    /// Whether every half's groups fit a dense array. Event ids never do.
-    pub(crate) fn fits(&self, snapshot: &Snapshot) -> bool {
-        let halves = || snapshot.buckets().iter().flat_map(|bucket| bucket.halves());
-        let texts =
-            self.scan.columns.iter().all(|column| matches!(column, ScanColumn::Text(path) if path != "id"));
-        texts
-            && halves().all(|half| {
-                self.facets(half)
-                    .iter()
-                    .try_fold(1usize, |n, facet| n.checked_mul(facet.width()))
-                    .is_some_and(|n| n <= DENSE_GROUPS)
-            })
-    }
-
     pub(crate) fn from_parts(spec: &str, bitmaps: &[Vec<u8>]) -> Result<GroupedSpec, EngineError> {
         Ok(GroupedSpec { scan: ScanSpec::from_parts(spec, bitmaps)? })
-    }
-
-    fn facets<'a>(&self, half: Half<'a>) -> Vec<Facet<'a>> {
-        let path = |column: &ScanColumn| match column {
-            ScanColumn::Text(path) | ScanColumn::Number(path) => path.clone(),
-            ScanColumn::Ts => "ts".to_string(),
-        };
-        let facet = |path: String| match path.as_str() {
-            "type" => Facet::Type(half),
-            path => Facet::Attribute(half.columns.attribute(path)),
-        };
-        self.scan.columns.iter().map(path).map(facet).collect()
-    }
-}
-
-/// Where a facet's code of a row comes from. Code 0 is the missing value.
-enum Facet<'a> {
-    Type(Half<'a>),
-    Attribute(Option<&'a Column>),
-}
-
-impl Facet<'_> {
-    fn width(&self) -> usize {
-        match self {
-            Facet::Type(_) => whodid_model::EventType::ALL.len() + 1,
-            Facet::Attribute(column) => column.map_or(1, |column| column.dictionary().len() + 1),
-        }
-    }
-
-    fn code(&self, row: usize) -> usize {
-        match self {
-            Facet::Type(half) => half.columns.kinds()[row] as usize + 1,
-            Facet::Attribute(column) => column.map_or(0, |column| column.codes().get(row) as usize),
-        }
-    }
-
-    fn text(&self, code: usize) -> Option<String> {
-        let index = code.checked_sub(1)?;
-        match self {
-            Facet::Type(_) => Some(whodid_model::EventType::ALL[index].name().to_string()),
-            Facet::Attribute(column) => Some(column.as_ref()?.dictionary()[index].as_text().into_owned()),
-        }
     }
 }
 
@@ -96,9 +43,11 @@ impl BucketWork for GroupedSpec {
     const NAME: &'static str = "GroupedCountsExec";
 
     fn schema(&self) -> SchemaRef {
-        let facets = self.scan.columns.iter().map(|column| Field::new(column.name(), DataType::Utf8, true));
+        let grouping = &self.scan.grouping;
+        let keys = (0..grouping.keys.len()).map(|key| Field::new(key_name(key), DataType::Utf8, true));
+        let step = grouping.steps.iter().map(|_| Field::new(STEP, DataType::UInt32, false));
         let numbers = [EVENTS, USERS].map(|name| Field::new(name, DataType::UInt64, false));
-        Arc::new(Schema::new(facets.chain(numbers).collect::<Vec<_>>()))
+        Arc::new(Schema::new(keys.chain(step).chain(numbers).collect::<Vec<_>>()))
     }
 
     fn describe(&self) -> String {
@@ -109,9 +58,9 @@ impl BucketWork for GroupedSpec {
         let mut worked = Worked { batches: Vec::new(), rows_scanned: 0 };
         for half in snapshot.buckets()[bucket].halves().into_iter().filter(|half| half.columns.rows() > 0) {
             worked.rows_scanned += half.columns.rows();
-            let facets = self.facets(half);
-            let groups = self.count(half, bucket, &facets);
-            worked.batches.push(self.batch(&facets, &groups)?);
+            let grouping = self.scan.grouping.of_half(half);
+            let groups = self.count(half, bucket, &grouping);
+            worked.batches.push(self.batch(&grouping, &groups)?);
         }
         Ok(worked)
     }
@@ -121,7 +70,7 @@ impl BucketWork for GroupedSpec {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Group {
     events: u32,
     users: u32,
@@ -129,58 +78,80 @@ struct Group {
     last_run: u32,
 }
 
+impl Group {
+    fn add(&mut self, run: usize, identified: bool) {
+        let run = run as u32 + 1;
+        self.events += 1;
+        self.users += u32::from(identified && self.last_run != run);
+        self.last_run = run;
+    }
+}
+
 impl GroupedSpec {
-    fn count(&self, half: Half<'_>, bucket: usize, facets: &[Facet<'_>]) -> Vec<Group> {
+    /// The groups that have events, by their number in the grouping.
+    fn count(&self, half: Half<'_>, bucket: usize, grouping: &HalfGrouping<'_>) -> Vec<(u128, Group)> {
+        let width = grouping.width();
+        if width > DENSE_GROUPS {
+            let mut groups: FxHashMap<u128, Group> = FxHashMap::default();
+            self.each_row(half, bucket, |run, row, identified| {
+                let add = &mut |number| groups.entry(number).or_default().add(run, identified);
+                grouping.each(run, row, add);
+            });
+            return groups.into_iter().collect();
+        }
+        let mut groups = vec![Group::default(); width as usize];
         // The usual case of one attribute reads its codes as they are.
-        match facets {
-            [Facet::Attribute(Some(column))] => match column.codes() {
-                Codes::U8(codes) => self.count_by(half, bucket, facets, |row| codes[row].into()),
-                Codes::U16(codes) => self.count_by(half, bucket, facets, |row| codes[row].into()),
-                Codes::U32(codes) => self.count_by(half, bucket, facets, |row| codes[row] as usize),
-            },
-            _ => self.count_by(half, bucket, facets, |row| {
-                facets.iter().fold(0, |code, facet| code * facet.width() + facet.code(row))
+        let plain = grouping.keys.first().filter(|_| grouping.keys.len() == 1).and_then(|key| key.plain());
+        match plain {
+            Some(Codes::U8(codes)) => {
+                self.each_row(half, bucket, |run, row, known| groups[usize::from(codes[row])].add(run, known))
+            }
+            Some(Codes::U16(codes)) => {
+                self.each_row(half, bucket, |run, row, known| groups[usize::from(codes[row])].add(run, known))
+            }
+            Some(Codes::U32(codes)) => {
+                self.each_row(half, bucket, |run, row, known| groups[codes[row] as usize].add(run, known))
+            }
+            None => self.each_row(half, bucket, |run, row, known| {
+                grouping.each(run, row, &mut |number| groups[number as usize].add(run, known));
             }),
         }
+        let numbered = groups.into_iter().enumerate().map(|(number, group)| (number as u128, group));
+        numbered.filter(|(_, group)| group.events > 0).collect()
     }
 
-    fn count_by(
-        &self,
-        half: Half<'_>,
-        bucket: usize,
-        facets: &[Facet<'_>],
-        code: impl Fn(usize) -> usize,
-    ) -> Vec<Group> {
+    /// Calls `visit` with the run and the row of every event, and whether its user is identified.
+    fn each_row(&self, half: Half<'_>, bucket: usize, mut visit: impl FnMut(usize, usize, bool)) {
         let mask = self.scan.mask(half, bucket);
-        let size = facets.iter().map(Facet::width).product();
-        let mut groups = vec![Group { events: 0, users: 0, last_run: 0 }; size];
         let users = half.columns.attribute(paths::USR_ID);
         for_each_hit_run(half, &mask, |run, rows| {
             // A run of a user shows one `usr.id` on every row, or none on any.
             let identified = users.is_some_and(|users| users.codes().get(rows[0]) != 0);
-            let last_run = run as u32 + 1;
-            for row in rows {
-                let group = &mut groups[code(*row)];
-                group.events += 1;
-                group.users += u32::from(identified && group.last_run != last_run);
-                group.last_run = last_run;
-            }
+            rows.iter().for_each(|row| visit(run, *row, identified));
         });
-        groups
     }
 
-    fn batch(&self, facets: &[Facet<'_>], groups: &[Group]) -> Result<RecordBatch, EngineError> {
-        let seen = || groups.iter().enumerate().filter(|(_, group)| group.events > 0);
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(facets.len() + 2);
-        let mut stride: usize = facets.iter().map(Facet::width).product();
-        for facet in facets {
-            stride /= facet.width();
+    fn batch(
+        &self,
+        grouping: &HalfGrouping<'_>,
+        groups: &[(u128, Group)],
+    ) -> Result<RecordBatch, EngineError> {
+        let codes: Vec<Vec<u32>> = groups.iter().map(|(number, _)| grouping.codes(*number)).collect();
+        let keys = self.scan.grouping.keys.len();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(keys + 3);
+        for (index, key) in grouping.keys[..keys].iter().enumerate() {
             let mut texts = StringBuilder::new();
-            seen().for_each(|(code, _)| texts.append_option(facet.text(code / stride % facet.width())));
+            codes.iter().for_each(|codes| texts.append_option(key.text(codes[index])));
             columns.push(Arc::new(texts.finish()));
         }
-        columns.push(Arc::new(UInt64Array::from_iter_values(seen().map(|(_, group)| group.events.into()))));
-        columns.push(Arc::new(UInt64Array::from_iter_values(seen().map(|(_, group)| group.users.into()))));
+        if self.scan.grouping.steps.is_some() {
+            columns.push(Arc::new(UInt32Array::from_iter_values(codes.iter().map(|codes| codes[keys]))));
+        }
+        let numbers = |number: fn(&Group) -> u32| {
+            UInt64Array::from_iter_values(groups.iter().map(|(_, group)| number(group).into()))
+        };
+        columns.push(Arc::new(numbers(|group| group.events)));
+        columns.push(Arc::new(numbers(|group| group.users)));
         Ok(RecordBatch::try_new(self.schema(), columns)?)
     }
 }

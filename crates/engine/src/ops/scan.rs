@@ -17,6 +17,7 @@ use whodid_store::{Columns, Half, Snapshot};
 
 use super::bucket::{BucketWork, Worked};
 use super::codec::OperatorMessage;
+use super::keys::{Grouping, HalfGrouping};
 use crate::audience::Audience;
 use crate::error::EngineError;
 use crate::mask::{Mask, matching, matching_among};
@@ -45,10 +46,14 @@ impl ScanColumn {
     fn data_type(&self) -> DataType {
         match self {
             ScanColumn::Ts => DataType::Int64,
-            ScanColumn::Text(_) => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
+            ScanColumn::Text(_) => text_type(),
             ScanColumn::Number(_) => DataType::Float64,
         }
     }
+}
+
+fn text_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
 }
 
 /// Which events, and what of them.
@@ -58,11 +63,21 @@ pub struct ScanSpec {
     /// Already cut at the evaluation instant.
     pub range: TimeRange,
     pub columns: Vec<ScanColumn>,
+    /// What the rows are grouped by; a row with several values of a key comes once for each.
+    pub grouping: Grouping,
     /// Only events of these users and accounts.
     pub audience: Option<Audience>,
     /// Only events of identified users who have so many that pass the query in the range.
     pub occurrences: Option<Occurrences>,
 }
+
+/// The name of the column of a key, by its place in the grouping.
+pub(crate) fn key_name(index: usize) -> String {
+    format!("key:{index}")
+}
+
+/// The name of the column of steps, counted from 0.
+pub(crate) const STEP: &str = "step";
 
 /// How often a user has to have done it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +87,12 @@ pub struct Occurrences {
 }
 
 impl ScanSpec {
+    /// All events of a range that match a query.
+    pub fn new(query: Query, range: TimeRange) -> ScanSpec {
+        let (columns, grouping) = (Vec::new(), Grouping::default());
+        ScanSpec { query, range, columns, grouping, audience: None, occurrences: None }
+    }
+
     /// The words of the specification and the bitmaps that they speak of.
     pub(crate) fn to_parts(&self) -> Result<(String, Vec<Vec<u8>>), EngineError> {
         let mut bitmaps = Vec::new();
@@ -87,6 +108,7 @@ impl ScanSpec {
             "from_us": self.range.from.0,
             "to_us": self.range.to.0,
             "columns": self.columns,
+            "grouping": self.grouping.to_json(),
             "audience": audience,
             "occurrences": self.occurrences.map(|occurrences| (occurrences.op.symbol(), occurrences.count)),
         }))
@@ -109,6 +131,7 @@ impl ScanSpec {
             query: search::parse(query, Dialect::Event).map_err(EngineError::codec)?,
             range: TimeRange { from: instant("from_us")?, to: instant("to_us")? },
             columns: serde_json::from_value(json["columns"].clone()).map_err(EngineError::codec)?,
+            grouping: Grouping::from_json(&json["grouping"])?,
             audience,
             occurrences: occurrences(&json["occurrences"])?,
         })
@@ -134,7 +157,10 @@ impl BucketWork for ScanSpec {
     fn schema(&self) -> SchemaRef {
         let field =
             |column: &ScanColumn| Field::new(column.name(), column.data_type(), *column != ScanColumn::Ts);
-        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
+        let key = |index| Field::new(key_name(index), text_type(), true);
+        let keys = (0..self.grouping.keys.len()).map(key);
+        let step = self.grouping.steps.iter().map(|_| Field::new(STEP, DataType::UInt32, false));
+        Arc::new(Schema::new(keys.chain(step).chain(self.columns.iter().map(field)).collect::<Vec<_>>()))
     }
 
     fn describe(&self) -> String {
@@ -147,9 +173,12 @@ impl BucketWork for ScanSpec {
         let mut worked = Worked { batches: Vec::new(), rows_scanned: 0 };
         for half in snapshot.buckets()[bucket].halves() {
             worked.rows_scanned += half.columns.rows();
-            let rows = self.matching_rows(half, bucket);
-            let array = |column: &ScanColumn| array(column, half.columns, &rows);
-            let arrays: Vec<ArrayRef> = self.columns.iter().map(array).collect::<Result<_, _>>()?;
+            let grouping = self.grouping.of_half(half);
+            let (rows, groups) = self.matching_rows(half, bucket, &grouping);
+            let mut arrays = self.key_arrays(&grouping, &groups)?;
+            for column in &self.columns {
+                arrays.push(array(column, half.columns, &rows)?);
+            }
             let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
             worked.batches.push(RecordBatch::try_new_with_options(self.schema(), arrays, &options)?);
         }
@@ -190,10 +219,46 @@ impl ScanSpec {
         mask
     }
 
-    fn matching_rows(&self, half: Half<'_>, bucket: usize) -> Vec<usize> {
-        let mut matching = Vec::new();
-        for_each_hit_run(half, &self.mask(half, bucket), |_, rows| matching.extend_from_slice(rows));
-        matching
+    /// The rows that pass, and beside each the number of its group.
+    fn matching_rows(
+        &self,
+        half: Half<'_>,
+        bucket: usize,
+        grouping: &HalfGrouping<'_>,
+    ) -> (Vec<usize>, Vec<u128>) {
+        let (mut matching, mut groups) = (Vec::new(), Vec::new());
+        for_each_hit_run(half, &self.mask(half, bucket), |run, rows| {
+            if grouping.keys.is_empty() {
+                return matching.extend_from_slice(rows);
+            }
+            for row in rows {
+                grouping.each(run, *row, &mut |group| {
+                    matching.push(*row);
+                    groups.push(group);
+                });
+            }
+        });
+        (matching, groups)
+    }
+
+    fn key_arrays(&self, grouping: &HalfGrouping<'_>, groups: &[u128]) -> Result<Vec<ArrayRef>, EngineError> {
+        let mut codes: Vec<Vec<u32>> = vec![Vec::with_capacity(groups.len()); grouping.keys.len()];
+        for group in groups {
+            codes.iter_mut().zip(grouping.codes(*group)).for_each(|(codes, code)| codes.push(code));
+        }
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(codes.len() + self.columns.len());
+        for (index, codes) in codes.into_iter().enumerate() {
+            if index == self.grouping.keys.len() {
+                arrays.push(Arc::new(UInt32Array::from(codes)));
+                continue;
+            }
+            let key = &grouping.keys[index];
+            let texts = (1..key.width() as u32).map(|code| key.text(code).unwrap_or_default());
+            let texts = StringArray::from_iter_values(texts);
+            let keys = UInt32Array::from_iter(codes.into_iter().map(|code| code.checked_sub(1)));
+            arrays.push(Arc::new(DictionaryArray::try_new(keys, Arc::new(texts))?));
+        }
+        Ok(arrays)
     }
 }
 

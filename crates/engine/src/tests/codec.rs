@@ -22,8 +22,9 @@ use crate::ops::grouped::GroupedSpec;
 use crate::ops::membership::MembershipSpec;
 use crate::subjects::KnownSubjects;
 use crate::{
-    Audience, Follow, Grain, JourneySpec, Node, Occurrences, PathCut, PathwaySpec, Population, RetentionSpec,
-    ScanColumn, ScanSpec, Wanted, WhodidCodec,
+    Audience, Follow, Grain, GroupKey, Grouping, JourneySpec, Node, Occurrences, PathCut, PathwaySpec,
+    Population, ProfileValues, RetentionSpec, RowOrder, RowsSpec, ScanColumn, ScanSpec, Steps, Wanted,
+    WhodidCodec,
 };
 
 fn snapshot() -> Arc<Snapshot> {
@@ -101,13 +102,23 @@ fn scans_travel_with_their_audience() {
             ScanColumn::Text("never.seen".to_string()),
             ScanColumn::Number("context.n".to_string()),
         ],
+        grouping: Grouping { keys: vec![GroupKey::Facet("view.name".to_string())], steps: None },
         occurrences: Some(Occurrences { op: Op::GreaterOrEqual, count: 1 }),
         audience: Some(audience),
     };
     check(spec.clone(), None);
     check(spec.clone(), Some(vec![3, 1]));
-    let facets = vec![ScanColumn::Text("type".to_string()), ScanColumn::Text("view.name".to_string())];
-    check(GroupedSpec { scan: ScanSpec { columns: facets, ..spec } }, None);
+    let profiles = ProfileValues {
+        kind: EntityKind::User,
+        by_id: [("u2".to_string(), vec!["gold".to_string()])].into(),
+    };
+    let steps = Steps::new(&["2026-11-01", "2026-11-02"].map(|day| Instant::parse(day).unwrap()));
+    let keys = vec![GroupKey::Facet("type".to_string()), GroupKey::Profile(Arc::new(profiles))];
+    let scan = ScanSpec { columns: Vec::new(), grouping: Grouping { keys, steps: Some(steps) }, ..spec };
+    check(scan.clone(), None);
+    check(GroupedSpec { scan: scan.clone() }, None);
+    let order = RowOrder { path: Some("view.name".to_string()), ascending: true };
+    check(RowsSpec { scan, columns: vec!["timestamp".to_string()], order, limit: 2 }, None);
 }
 
 fn follow(grain: Grain) -> Follow {
@@ -116,11 +127,8 @@ fn follow(grain: Grain) -> Follow {
     Follow {
         subjects: KnownSubjects::default().get(grain, &snapshot),
         scan: ScanSpec {
-            query: parse("@account.id:acme", Dialect::Event).unwrap(),
-            range: TimeRange::ALL.cut_at(at()),
-            columns: Vec::new(),
             audience: Some(Audience::Users(users.everyone)),
-            occurrences: None,
+            ..ScanSpec::new(parse("@account.id:acme", Dialect::Event).unwrap(), TimeRange::ALL.cut_at(at()))
         },
         identified_only: true,
     }

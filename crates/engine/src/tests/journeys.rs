@@ -91,13 +91,7 @@ impl Asked {
     async fn follow(&self, engine: &Engine, snapshot: &Arc<Snapshot>) -> Follow {
         Follow {
             subjects: engine.subjects(self.grain, snapshot).await.unwrap(),
-            scan: ScanSpec {
-                query: self.filter.clone(),
-                range: self.range(),
-                columns: Vec::new(),
-                audience: None,
-                occurrences: None,
-            },
+            scan: ScanSpec::new(self.filter.clone(), self.range()),
             identified_only: self.identified_only,
         }
     }

@@ -27,10 +27,7 @@ impl Named {
             set = self.population.everyone.clone();
             set.minus(&self.set);
         }
-        match self.population.kind {
-            EntityKind::User => Audience::Users(set),
-            EntityKind::Account => Audience::accounts(&self.population, &set),
-        }
+        Audience::of(&self.population, set)
     }
 }
 

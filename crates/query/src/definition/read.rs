@@ -15,8 +15,6 @@ use crate::search::Dialect;
 
 mod document;
 
-pub use document::nearest;
-
 const CONDITIONS: [&str; 6] = ["all", "any", "not", "performed", "profile", "segment"];
 const WEEKDAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),

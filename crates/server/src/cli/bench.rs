@@ -8,7 +8,9 @@ use std::time::{Duration, Instant as Stopwatch};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use whodid_engine::{Aggregate, Audience, Engine, Follow, Grain, JourneySpec, Node, ScanSpec, Segments};
+use whodid_engine::{
+    Aggregate, Audience, Engine, Follow, Grain, Grouping, JourneySpec, Node, ScanSpec, Segments,
+};
 use whodid_intake::{Enricher, IntakeError, flat};
 use whodid_match::FunnelRules;
 use whodid_model::event::paths;
@@ -222,13 +224,7 @@ impl Asker {
         let steps: Vec<Node> =
             question.steps.iter().map(|step| node(&step.event)).collect::<Result<_, CliError>>()?;
         let snapshot = self.snapshot.at(question.at);
-        let scan = ScanSpec {
-            query: Query::everything(Dialect::Event),
-            range: TimeRange::ALL.cut_at(question.at),
-            columns: Vec::new(),
-            audience: None,
-            occurrences: None,
-        };
+        let scan = ScanSpec::new(Query::everything(Dialect::Event), TimeRange::ALL.cut_at(question.at));
         let subjects = self.engine.subjects(Grain::User, &snapshot).await.map_err(failed)?;
         let window_us = question.within.map(|window| window.0);
         let spec = JourneySpec {
@@ -253,16 +249,14 @@ impl Asker {
                 (membership.snapshot, Some(Audience::Users(membership.members)))
             }
         };
+        let query = parse(&question.filter, Dialect::Event).map_err(failed)?;
         let scan = ScanSpec {
-            query: parse(&question.filter, Dialect::Event).map_err(failed)?,
-            range: TimeRange::ALL.cut_at(question.at),
-            columns: Vec::new(),
+            grouping: Grouping::by_facets(&[&question.group_by]),
             audience,
-            occurrences: None,
+            ..ScanSpec::new(query, TimeRange::ALL.cut_at(question.at))
         };
         let aggregates = [Aggregate::Count, Aggregate::Cardinality(paths::USR_ID.to_string())];
-        let groups =
-            self.engine.aggregate(&snapshot, scan, std::slice::from_ref(&question.group_by), &aggregates);
+        let groups = self.engine.aggregate(&snapshot, scan, &aggregates);
         let mut rows: Vec<(String, u64, u64)> = groups
             .await
             .map_err(failed)?

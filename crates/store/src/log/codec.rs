@@ -77,7 +77,7 @@ fn varint(mut n: u64, out: &mut Vec<u8>) {
 /// Takes one event off the front of `bytes`. `None` if they are not what [`encode`] writes.
 pub(super) fn decode(bytes: &mut &[u8]) -> Option<Event> {
     let head = take(bytes, 1)?[0];
-    let kind = EventType::ALL.into_iter().find(|kind| *kind as u8 == head & KIND_MASK)?;
+    let kind = EventType::STORED.into_iter().find(|kind| *kind as u8 == head & KIND_MASK)?;
     let id = take_text(bytes)?;
     let revision = take_varint(bytes)?;
     let Contribution { ts, attributes } = take_contribution(bytes)?;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::DefinitionError;
+use crate::nearest::nearest;
 use crate::search::{self, Dialect, Query};
 
 /// A value and its pointer.
@@ -157,31 +158,4 @@ impl<'a> Members<'a> {
             )),
         }
     }
-}
-
-/// The known name with the fewest edits, if a slip of the hand explains the difference.
-pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let most_edits = 1 + name.chars().count().min(40) / 4;
-    let edits = |other: &str| edit_distance(name, other, most_edits);
-    known.iter().copied().min_by_key(|other| edits(other)).filter(|other| edits(other) <= most_edits)
-}
-
-/// Insertions, deletions and replacements between two texts; more than `limit` when their lengths alone say so.
-fn edit_distance(a: &str, b: &str, limit: usize) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let a_len = a.chars().count();
-    if a_len.abs_diff(b.len()) > limit {
-        return limit + 1;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
