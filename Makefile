@@ -14,8 +14,10 @@ BROWSER_TEST := tests/browser
 NODE_PACKAGES := $(BROWSER_TEST)/node_modules/.package-lock.json
 OPEN_TABLES_TEST := tests/open-tables
 PYTHON_PACKAGES := $(OPEN_TABLES_TEST)/.venv/.requirements.txt
+CLIENTS_TEST := tests/clients
+CLIENT_PACKAGES := $(CLIENTS_TEST)/.venv/.requirements.txt
 
-.PHONY: help demo test setup ui lint rust-tests browser-test open-tables-test nightly soak sbom deny
+.PHONY: help demo test setup ui lint rust-tests browser-test open-tables-test clients-test nightly soak sbom deny
 .PHONY: need-rust need-nextest need-node need-chromium need-python
 
 help:
@@ -25,11 +27,11 @@ help:
 demo: need-rust ui
 	cargo run --release --locked --bin whodid -- demo $(ARGS)
 
-test: lint rust-tests browser-test open-tables-test
+test: lint rust-tests browser-test open-tables-test clients-test
 
 # Recipes below run for both of the above, or for whoever works on Whodid.
 
-setup: need-rust need-nextest need-node need-chromium $(NODE_PACKAGES) $(PYTHON_PACKAGES)
+setup: need-rust need-nextest need-node need-chromium $(NODE_PACKAGES) $(PYTHON_PACKAGES) $(CLIENT_PACKAGES)
 
 lint: need-rust
 	cargo fmt --all --check
@@ -59,6 +61,10 @@ browser-test: rust-tests need-chromium $(NODE_PACKAGES)
 
 open-tables-test: rust-tests $(PYTHON_PACKAGES)
 	cd $(OPEN_TABLES_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid .venv/bin/python -m unittest -q
+
+# Datadog's own Python client against the binary; one server for all test files.
+clients-test: rust-tests $(CLIENT_PACKAGES)
+	cd $(CLIENTS_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid .venv/bin/python -m unittest -q
 
 # The random tests with all their cases, and many kills.
 nightly: need-rust need-nextest
@@ -115,4 +121,9 @@ $(NODE_PACKAGES): $(BROWSER_TEST)/package-lock.json | need-node
 $(PYTHON_PACKAGES): $(OPEN_TABLES_TEST)/requirements.txt | need-python
 	python3 -m venv $(OPEN_TABLES_TEST)/.venv
 	$(OPEN_TABLES_TEST)/.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+$(CLIENT_PACKAGES): $(CLIENTS_TEST)/requirements.txt | need-python
+	python3 -m venv $(CLIENTS_TEST)/.venv
+	$(CLIENTS_TEST)/.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	cp $< $@

@@ -1,5 +1,6 @@
 //! The whole engine against a second, simple reading of the semantics; plans as bytes and back.
 
+mod aggregate;
 mod codec;
 mod facets;
 mod journeys;

@@ -196,3 +196,42 @@ async fn scalars_by_group_and_within_an_audience() {
     let (kind, message) = scalar(insights, in_audience("br AND nobody")).await.unwrap_err();
     assert_eq!((kind, message.as_str()), (FaultKind::Invalid, "no filter is called `nobody`"));
 }
+
+#[tokio::test]
+async fn sessions_are_derived_from_their_views_and_actions() {
+    let minute = |minute: i64| format!("2026-11-08T11:{minute:02}:00Z");
+    let spent = |minutes: i64| (minutes * 60_000_000_000) as f64;
+    let events = vec![
+        view("/home").anonymous("a1").session("s1").at(&minute(0)).attr("view.error.count", 2.0).build(),
+        action("BUY").user("ana").anonymous("a1").session("s1").at(&minute(3)).build(),
+        view("/cart").user("ana").session("s1").at(&minute(2)).attr("view.time_spent", spent(5)).build(),
+        whodid_testkit::server("paid").user("ana").session("s1").at(&minute(50)).build(),
+        view("/home").user("bia").session("s2").at(&minute(50)).build(),
+    ];
+    let workspace = workspace(events).await;
+    let ask = async |search: &str, aggregation: &str, metric: &str, facets: &[&str]| {
+        let facets: Vec<Json> = facets.iter().map(|facet| json!({ "facet": facet })).collect();
+        let query = json!({"query": {"data_source": "product_analytics", "search": {"query": search}},
+            "compute": {"aggregation": aggregation, "metric": metric}, "group_by": facets});
+        scalar(&workspace.insights, query).await.unwrap()
+    };
+    let row = |values: &[&str], n: f64| (values.iter().map(ToString::to_string).collect::<Vec<_>>(), n);
+    assert_eq!(
+        ask("@type:session", "count", "", &["@usr.id"]).await,
+        [row(&["ana"], 1.0), row(&["bia"], 1.0)]
+    );
+    let facets = ["@session.initial_view.name", "@session.last_view.name", "@session.is_active"];
+    assert_eq!(
+        ask("@type:session", "max", "@session.time_spent", &facets).await,
+        [row(&["/home", "/cart", "false"], spent(7)), row(&["/home", "/home", "true"], 0.0)]
+    );
+    assert_eq!(
+        ask("@type:session @session.error.count:2", "sum", "@session.view.count", &[]).await,
+        [row(&[], 2.0)]
+    );
+    assert_eq!(ask("*", "count", "", &[]).await, [row(&[], 5.0)]);
+    assert_eq!(
+        ask("@type:session OR @event.name:paid", "count", "", &["@type"]).await,
+        [row(&["session"], 2.0), row(&["server"], 1.0)]
+    );
+}

@@ -26,6 +26,12 @@ pub(super) fn members(
     entities.iter().filter(holds).map(|(id, _)| id.clone()).collect()
 }
 
+/// Every event before `at` under its resolved user, one for all its versions.
+pub(super) fn resolved_events(arrived: &[Event], at: Instant) -> Vec<Event> {
+    let events = known(arrived, at);
+    events.iter().map(|event| resolved(event, &events)).collect()
+}
+
 /// The events that exist at an instant, each once.
 pub(super) fn known(arrived: &[Event], at: Instant) -> Vec<Event> {
     let mut known: BTreeMap<EventKey, Event> = BTreeMap::new();

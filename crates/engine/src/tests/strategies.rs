@@ -13,6 +13,10 @@ pub(super) fn instant() -> impl Strategy<Value = Instant> {
     (0..64i64).prop_map(|hours| Instant(START_US + hours * HOUR_US))
 }
 
+pub(super) fn instant_after(hours: i64) -> Instant {
+    Instant(START_US + hours * HOUR_US)
+}
+
 fn text(values: &'static [&'static str]) -> impl Strategy<Value = Option<&'static str>> {
     prop::option::of(prop::sample::select(values))
 }
@@ -26,10 +30,11 @@ fn event() -> impl Strategy<Value = Event> {
         text(&["/cart", "/home", "/pay"]),
         prop::option::of(0..4u8),
         text(&["Brazil", "France"]),
+        prop::option::of(prop::sample::select(vec![vec!["a"], vec!["a", "b"], vec!["b", "b"], vec![]])),
     );
     (0..3u8, 0..30u16, 0..60i64, 1..4u64, prop::bool::weighted(0.9), attributes).prop_map(
-        |(kind, id, hours, revision, whole, (user, anonymous, session, account, name, n, country))| {
-            let kind = EventType::ALL[usize::from(kind)];
+        |(kind, id, hours, revision, whole, (user, anonymous, session, account, name, n, country, tags))| {
+            let kind = EventType::STORED[usize::from(kind)];
             let name_path = if kind == EventType::View { "view.name" } else { "action.name" };
             let texts = [
                 ("usr.id", user),
@@ -46,6 +51,10 @@ fn event() -> impl Strategy<Value = Event> {
             if let Some(n) = n {
                 let value = if n == 3 { Value::text("3") } else { Value::Number(n.into()) };
                 attributes.insert("context.n".to_string(), value);
+            }
+            if let Some(tags) = tags {
+                let tags = tags.into_iter().map(ToString::to_string).collect();
+                attributes.insert("context.tags".to_string(), Value::List(tags));
             }
             let view = kind == EventType::View;
             // The same key with the same revision is the same event: one instant per id keeps duplicates frequent.

@@ -229,6 +229,7 @@ impl Evaluated {
         let mut groups = self.by_tags();
         let numbered = groups.iter().map(|(values, rows)| Group {
             values: values.clone(),
+            step: 0,
             numbers: vec![metric.of(self, rows, way)],
         });
         let by: Vec<_> = self.request.group_by.iter().map(|group| group.by.clone()).collect();
