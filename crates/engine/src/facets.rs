@@ -178,13 +178,13 @@ impl Engine {
 }
 
 fn kinds(snapshot: &Snapshot, at: Instant, wanted: &dyn Fn(&str) -> bool, limit: usize) -> TopValues {
-    let mut found = [0u64; EventType::ALL.len()];
+    let mut found = [0u64; EventType::STORED.len()];
     for half in halves(snapshot) {
         half.columns.kinds().iter().for_each(|kind| found[*kind as usize] += 1);
         absent_rows(half, at).into_iter().for_each(|row| found[half.columns.kinds()[row] as usize] -= 1);
     }
     let mut top = Top::new(limit);
-    for kind in EventType::ALL.into_iter().filter(|kind| wanted(kind.name())) {
+    for kind in EventType::STORED.into_iter().filter(|kind| wanted(kind.name())) {
         top.add(Cow::Owned(Value::text(kind.name())), found[kind as usize]);
     }
     top.finish()

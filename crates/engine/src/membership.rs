@@ -283,7 +283,7 @@ impl Engine {
     }
 
     /// One attribute of everyone's profile, to group by. A list is all of its items.
-    pub fn profile_values(&self, membership: &Membership, name: &str, at: Instant) -> ProfileValues {
+    pub fn profile_texts(&self, membership: &Membership, name: &str, at: Instant) -> ProfileValues {
         let columns = self.profile_columns(membership, &membership.population.everyone, &[name], at);
         let texts =
             columns.into_iter().filter_map(|(id, values)| Some((id, texts_of(values.first()?.as_ref()?))));

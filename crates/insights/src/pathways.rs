@@ -124,7 +124,7 @@ fn kind_of(facet: &str) -> EventType {
 
 /// What the columns of one request are made of.
 struct Shape {
-    spec_labels: [Option<String>; EventType::ALL.len()],
+    spec_labels: [Option<String>; EventType::STORED.len()],
     filter: Query,
     cut: PathCut,
     columns: usize,
@@ -160,7 +160,7 @@ impl PathwayRequest {
             (false, true) => PathCut::EndingAt(as_query(places)),
         };
 
-        let mut labels: [Option<String>; EventType::ALL.len()] = Default::default();
+        let mut labels: [Option<String>; EventType::STORED.len()] = Default::default();
         labels[kind_of(source) as usize] = Some(source.to_string());
         if !target.is_empty() && kind_of(target) != kind_of(source) {
             labels[kind_of(target) as usize] = Some(target.to_string());
@@ -233,11 +233,8 @@ impl Insights {
         let snapshot = self.inner.store.snapshot().await?.at(at);
         let filters = request.audience_filters.as_ref();
         let scan = ScanSpec {
-            query: shape.filter,
-            range: range.cut_at(at),
-            columns: Vec::new(),
             audience: self.audience(&snapshot, filters, at, "/search/audience_filters").await?,
-            occurrences: None,
+            ..ScanSpec::new(shape.filter, range.cut_at(at))
         };
         let subjects = self.inner.engine.subjects(grain, &snapshot).await?;
         let follow = Follow { subjects, scan, identified_only: false };

@@ -273,11 +273,11 @@ impl Insights {
         let filters = search.audience_filters.as_ref();
         let range = range.cut_at(at);
         let scan = ScanSpec {
-            query: event_query(search.string_filter.as_deref(), "/query/search/filters/string_filter")?,
-            range,
-            columns: Vec::new(),
             audience: self.audience(&snapshot, filters, at, "/query/search/filters/audience_filters").await?,
-            occurrences: None,
+            ..ScanSpec::new(
+                event_query(search.string_filter.as_deref(), "/query/search/filters/string_filter")?,
+                range,
+            )
         };
         let engine = &self.inner.engine;
         let subjects = engine.subjects(grain, &snapshot).await?;

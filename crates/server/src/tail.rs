@@ -94,7 +94,7 @@ fn name(event: &Event) -> Option<&str> {
     let path = match event.kind {
         EventType::View => paths::VIEW_NAME,
         EventType::Action => paths::ACTION_NAME,
-        EventType::Server => paths::EVENT_NAME,
+        EventType::Server | EventType::Session => paths::EVENT_NAME,
     };
     event.text(path).or_else(|| event.text(paths::VIEW_URL_PATH))
 }

@@ -88,7 +88,7 @@ fn named(parts: &[Part<'_>], row: &Row) -> Value {
     let path = match kind {
         EventType::View => paths::VIEW_NAME,
         EventType::Action => paths::ACTION_NAME,
-        EventType::Server => paths::EVENT_NAME,
+        EventType::Server | EventType::Session => paths::EVENT_NAME,
     };
     let name = value_at(parts, row, path).map(|name| name.as_text().into_owned()).unwrap_or_default();
     Value::List(vec![kind.name().to_string(), name])

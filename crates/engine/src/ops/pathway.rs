@@ -27,7 +27,7 @@ use crate::subjects::{Part, Subject};
 pub struct PathwaySpec {
     pub follow: Follow,
     /// By event type the facet whose value is a place on the path (without its `@`); other events are passed over.
-    pub labels: [Option<String>; EventType::ALL.len()],
+    pub labels: [Option<String>; EventType::STORED.len()],
     pub cut: PathCut,
     /// At most so many places.
     pub steps: usize,
@@ -53,7 +53,7 @@ pub(crate) const PATH: &str = "path";
 
 #[derive(Serialize, Deserialize)]
 struct Words {
-    labels: [Option<String>; EventType::ALL.len()],
+    labels: [Option<String>; EventType::STORED.len()],
     side: String,
     cut: String,
     steps: usize,
@@ -158,7 +158,7 @@ impl BucketWork for PathwaySpec {
     }
 
     fn work(&self, snapshot: &Snapshot, unit: usize) -> Result<Worked, EngineError> {
-        let kinds = EventType::ALL.into_iter().filter(|kind| self.labels[*kind as usize].is_some());
+        let kinds = EventType::STORED.into_iter().filter(|kind| self.labels[*kind as usize].is_some());
         let kinds: Vec<&str> = kinds.map(EventType::name).collect();
         let query = format!("@type:({})", kinds.join(" OR "));
         let node =

@@ -96,7 +96,7 @@ impl Insights {
         let (inner, name) = (self.inner.clone(), path(&by.facet).to_string());
         let (known, values) = off_thread(move || {
             let known = inner.engine.profile_names(&membership, at);
-            (known, inner.engine.profile_values(&membership, &name, at))
+            (known, inner.engine.profile_texts(&membership, &name, at))
         })
         .await?;
         know_attribute(snapshot, kind, &known, &by.facet, &format!("{pointer}/facet"))?;

@@ -62,11 +62,8 @@ impl Insights {
         let filters = request.search.audience_filters.as_ref();
         let pointer = "/query/search/filters/audience_filters";
         let scan = ScanSpec {
-            query: plan.filter.clone(),
-            range: range.cut_at(at),
-            columns: Vec::new(),
             audience: self.audience(&snapshot, filters, at, pointer).await?,
-            occurrences: None,
+            ..ScanSpec::new(plan.filter.clone(), range.cut_at(at))
         };
         let engine = &self.inner.engine;
         let subjects = engine.subjects(plan.grain, &snapshot).await?;
