@@ -15,7 +15,7 @@ use crate::{Aggregate, Engine, Group, GroupKey, Grouping, Occurrences, RowOrder,
 
 /// Making one takes longer than most questions here.
 static ENGINE: LazyLock<(Runtime, Engine)> =
-    LazyLock::new(|| (Builder::new_current_thread().build().unwrap(), Engine::new(2)));
+    LazyLock::new(|| (Builder::new_current_thread().enable_time().build().unwrap(), Engine::new(2)));
 
 const HOUR_US: i64 = 3_600_000_000;
 
