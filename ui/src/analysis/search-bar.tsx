@@ -87,7 +87,7 @@ export function SearchBar({ value, onCommit, label, placeholder, error, kind = "
 
   return (
     <div className={cx("relative min-w-0", className)}>
-      <div className="relative">
+      <div className="relative rounded-md bg-surface">
         <div
           aria-hidden="true"
           className="pointer-events-none absolute inset-y-0 right-2.5 left-2.5 flex items-center overflow-hidden"

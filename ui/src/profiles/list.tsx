@@ -279,7 +279,13 @@ function tableColumns(kind: Kind, state: ProfilesState, timezone: string): Colum
       (name): Column<Hit> => ({
         id: name,
         header: columnName(name),
-        width: /_seen$|_at$|created$/.test(name) ? "11.5rem" : numeric(name) ? "8rem" : "minmax(8rem,1fr)",
+        width: /email$/.test(name)
+          ? "minmax(13rem,1.5fr)"
+          : /_seen$|_at$|created$/.test(name)
+            ? "11.5rem"
+            : numeric(name)
+              ? "8rem"
+              : "minmax(8rem,1fr)",
         sortable: true,
         align: numeric(name) ? "right" : "left",
         cell: (hit) => (

@@ -1,7 +1,7 @@
 import { useEffect, useReducer } from "react";
-import { urlOf } from "../api/client";
+import { apiFetch, urlOf } from "../api/client";
 import { isAbort } from "../api/errors";
-import { eventsOf, type ServerEvent } from "../api/stream";
+import { EventParser, type ServerEvent } from "../api/stream";
 
 export interface TailEvent {
   kind: "event" | "rejected";
@@ -37,7 +37,7 @@ export const EMPTY_TAIL: Tail = { state: "connecting", error: null, rows: [], sk
 let numbered = 0;
 
 export function heard(tail: Tail, change: Change): Tail {
-  if ("opened" in change) return { ...EMPTY_TAIL, state: "open" };
+  if ("opened" in change) return { ...tail, state: "open", error: null };
   if ("failed" in change) return { ...tail, state: "failed", error: change.failed };
   const { event, data } = change.heard;
   const open: Tail = { ...tail, state: "open", error: null };
@@ -55,6 +55,22 @@ export function heard(tail: Tail, change: Change): Tail {
 
 const RETRY_MS = 3000;
 
+/** One connection, until it ends. */
+async function hear(signal: AbortSignal, change: (change: Change) => void) {
+  const response = await apiFetch(urlOf("/events/tail"), {
+    headers: { Accept: "text/event-stream" },
+    signal,
+  });
+  change({ opened: true });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const parser = new EventParser();
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    for (const event of parser.push(value)) change({ heard: event });
+  }
+}
+
 /** What arrives, while it arrives; reconnects when the connection is lost. */
 export function useTail(on: boolean): Tail {
   const [tail, change] = useReducer(heard, EMPTY_TAIL);
@@ -64,8 +80,7 @@ export function useTail(on: boolean): Tail {
     const listen = async () => {
       while (!stop.signal.aborted) {
         try {
-          for await (const event of eventsOf(urlOf("/events/tail"), { signal: stop.signal }))
-            change({ heard: event });
+          await hear(stop.signal, change);
         } catch (error) {
           if (isAbort(error) || stop.signal.aborted) return;
           change({ failed: error });
