@@ -157,8 +157,8 @@ function Me({ session }: { session: Session }) {
   const leave = () =>
     logOut().then(
       () => {
-        queries.clear();
         queries.setQueryData(["session"], null);
+        queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
       },
       (error) => toastError("You are still logged in", error),
     );

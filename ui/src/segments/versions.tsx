@@ -57,7 +57,7 @@ function Between({ segment, versions }: { segment: Segment; versions: Version[] 
         </>
       }
     >
-      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <pre
           className="overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-xs leading-5"
           tabIndex={0}

@@ -1,7 +1,8 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import type { ReactNode } from "react";
-import { IconButton } from "./button";
+import { buttonClass } from "./button";
 import { cx } from "./cx";
+import { Icon } from "./icons";
 
 const WIDTHS = { sm: "max-w-md", md: "max-w-xl", lg: "max-w-3xl" } as const;
 
@@ -34,7 +35,10 @@ export function Dialog({ open, onClose, title, description, width = "md", childr
                 <Base.Description className="mt-0.5 text-ink-2">{description}</Base.Description>
               )}
             </div>
-            <IconButton icon="close" label="Close" onClick={onClose} />
+            {/* Without a tooltip, which would take the first Escape for itself. */}
+            <Base.Close aria-label="Close" className={cx(buttonClass("ghost"), "size-8 px-0")}>
+              <Icon name="close" />
+            </Base.Close>
           </header>
           <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4">{children}</div>
           {footer && (

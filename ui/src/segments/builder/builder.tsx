@@ -81,7 +81,7 @@ export function Builder({ segment }: { segment?: Segment }) {
     } as never);
   };
   return (
-    <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
       <section aria-label="Definition" className="min-w-0">
         <div className="mb-3 flex flex-wrap items-center gap-1">
           <Segmented
