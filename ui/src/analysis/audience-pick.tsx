@@ -67,7 +67,11 @@ export function AudiencePick({ entries, onChange, comparable = false, entity }: 
         label="Segment"
         items={items}
         empty={segments.isError ? "The segments can't be listed." : "No other segment is called that."}
-        trigger={<Button icon="plus">Segment</Button>}
+        trigger={
+          <Button icon="plus" aria-label="Add a segment">
+            Segment
+          </Button>
+        }
         onPick={(id) => onChange([...entries, { id, role: firstRole }])}
       />
     </span>

@@ -75,7 +75,7 @@ export function FacetPick({ trigger, kinds, numeric, label, onPick }: Props) {
       }}
       autoHighlight
     >
-      <Combobox.Trigger render={trigger} />
+      <Combobox.Trigger aria-label={label} render={trigger} />
       <Combobox.Portal>
         <Combobox.Positioner sideOffset={6} align="start" collisionPadding={8} className="z-50">
           <Combobox.Popup aria-label={label} className="popup w-80 max-w-[calc(100vw-16px)]">

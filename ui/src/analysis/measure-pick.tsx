@@ -60,7 +60,7 @@ export function MeasurePick({
       />
       {needsFacet && (
         <FacetPick
-          label="Attribute to measure"
+          label={measure.metric ? `Attribute to measure: ${measure.metric}` : "Attribute to measure"}
           kinds={["event"]}
           numeric={choice !== "cardinality"}
           trigger={

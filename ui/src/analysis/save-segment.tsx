@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useId, useState } from "react";
 import { envelope, type One, request } from "../api/client";
 import { Button } from "../ui/button";
@@ -33,6 +34,7 @@ export function SaveSegment({
   const [name, setName] = useState(suggestedName);
   const [live, setLive] = useState(true);
   const form = useId();
+  const navigate = useNavigate();
   const client = useQueryClient();
   useEffect(() => {
     if (open) setName(suggestedName);
@@ -48,7 +50,10 @@ export function SaveSegment({
     onSuccess: ({ data }) => {
       void client.invalidateQueries({ queryKey: ["segments"] });
       toast(`Segment “${data.attributes.name}” saved`, {
-        action: { label: "Open", run: () => location.assign(`/segments/${data.id}`) },
+        action: {
+          label: "Open",
+          run: () => void navigate({ to: "/segments/$id", params: { id: data.id } } as never),
+        },
       });
       onClose();
     },

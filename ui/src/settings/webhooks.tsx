@@ -45,7 +45,11 @@ export function Webhooks() {
           value={segment}
           onPick={setSegment}
           items={(segments.data ?? []).map(({ id, attributes }) => ({ value: id, label: attributes.name }))}
-          trigger={<Button icon="segments">{nameOf(segment) ?? "Segment"}</Button>}
+          trigger={
+            <Button icon="segments" aria-label={`Segment to watch: ${nameOf(segment) ?? "none"}`}>
+              {nameOf(segment) ?? "Segment"}
+            </Button>
+          }
         />
         <input
           type="url"
