@@ -203,40 +203,6 @@ fn a_stopped_process_goes_on_and_limits_are_read_again() {
     server.stop();
 }
 
-/// No file may grow beyond 1 MiB, which is what a full disk looks like.
-#[test]
-fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Process::start_limited(folder.path(), 1_024);
-    let padding = "x".repeat(2_000);
-    let mut kept = 0;
-    let mut refused = Vec::new();
-    for batch in 0..200 {
-        let events = (0..50).map(|n| {
-            let mut event = view(&format!("u{n}"), &format!("s{batch}-{n}"), "/", 5);
-            event["context"] = json!({"padding": format!("{batch}-{n}-{padding}")});
-            event.to_string()
-        });
-        match server.rum(&events.collect::<Vec<_>>().join("\n")) {
-            202 => kept += 50,
-            status => refused.push(status),
-        }
-        if refused.len() == 3 {
-            break;
-        }
-    }
-    assert_eq!(refused, [429, 429, 429], "after {kept}");
-    assert_eq!(server.get("/healthz").0, 200);
-    let (status, answer) = server.get(&format!("{BASE}/status"));
-    assert_eq!(status, 200, "{answer}");
-    server.signal("KILL");
-    drop(server);
-    let again = Process::start(folder.path(), &[]);
-    let (_, answer) = again.get(&format!("{BASE}/status"));
-    assert_eq!(answer["data"]["attributes"]["store"]["events"], json!(kept), "{answer}");
-    again.stop();
-}
-
 #[test]
 fn the_binary_describes_itself_to_shells_and_manuals() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::server::{API_KEY, APP_KEY, BASE};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,14 +17,6 @@ impl Process {
     pub(crate) fn start(folder: &Path, flags: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_whodid"));
         command.arg("serve").args(flags);
-        Process::spawn(command, folder)
-    }
-
-    /// No file that it writes may grow beyond so many KiB.
-    pub(crate) fn start_limited(folder: &Path, file_kib: u64) -> Process {
-        let mut command = Command::new("bash");
-        let script = format!("trap '' XFSZ; ulimit -f {file_kib}; exec \"$0\" serve");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_whodid")]);
         Process::spawn(command, folder)
     }
 
@@ -81,11 +71,6 @@ impl Process {
             http.post(format!("{}/api/v2/rum?dd-api-key={API_KEY}", self.url)).body(body.to_string())
         })
         .0
-    }
-
-    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
-        let (status, _, text) = self.ask(|http| http.get(format!("{}{path}", self.url)).bearer_auth(APP_KEY));
-        (status, serde_json::from_str(&text).unwrap_or_default())
     }
 
     /// What a key may do a minute, as answers say it.

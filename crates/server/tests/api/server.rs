@@ -31,6 +31,8 @@ fn flags(folder: &TempDir) -> ServeFlags {
         listen: Some("127.0.0.1:0".to_string()),
         bootstrap_api_key: Some(API_KEY.to_string()),
         bootstrap_app_key: Some(APP_KEY.to_string()),
+        // Some tests ask a great deal.
+        requests_per_minute: Some(1_000_000),
         ..ServeFlags::default()
     }
 }
