@@ -243,6 +243,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that the server keeps, as a tar file, consistent while the server goes on. `whodid restore` reads it. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A tar file */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-tar": number[];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/charts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists charts in order of creation. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those that hold this text in name or description. */
+                    "filter[q]"?: string;
+                    /** @description Only those of this kind. */
+                    "filter[kind]"?: string;
+                    /** @description `meta.page.next` of the page before. */
+                    "page[cursor]"?: string;
+                    /** @description How many at most. */
+                    "page[limit]"?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Many_ChartAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Saves a chart under a name. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_ChartDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ChartAttributes"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/charts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One chart. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ChartAttributes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Deletes a chart for good. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Changes the given attributes. `If-Match: "<version>"` refuses (412) when someone else was faster. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_ChartPatch"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ChartAttributes"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/api/v2/product-analytics/events/import": {
         parameters: {
             query?: never;
@@ -284,6 +468,130 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/events/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events as they come in: `event` (`received_at`, `source`, `type`, `id`, `ts`, `user`, `name`), `rejected`
+         *     (`received_at`, `source`, `line`, `reason`, `excerpt`), and `skipped` (`count`) for those beyond 50 in a second.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The facets of events, or of profiles: the best known first, then those that most carry. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those that hold this text, whatever the case. */
+                    "filter[q]"?: string;
+                    /** @description `event` (the default), `user` or `account`: whose facets. */
+                    "filter[kind]"?: string;
+                    /** @description How many at most. */
+                    "page[limit]"?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Many_FacetAttributes_FoundMeta"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/facets/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The most frequent values of a facet. */
+        get: {
+            parameters: {
+                query: {
+                    /** @description As it is typed in a query, such as `@view.name`, or a profile attribute's name. */
+                    facet: string;
+                    /** @description Only values that hold this text, whatever the case. */
+                    "filter[q]"?: string;
+                    /** @description `event` (the default), `user` or `account`: whose facet. */
+                    "filter[kind]"?: string;
+                    /** @description How many at most. */
+                    "page[limit]"?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Many_ValueAttributes_FoundMeta"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -417,6 +725,201 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/journey/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How many reach each step of a journey. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_JourneyQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_FunnelAnswer_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/journey/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who got to a step of a journey, or left before it. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_JourneyQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_JourneyRecords_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/journey/scalar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One number of a journey per group. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_JourneyQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_NumbersAnswer_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/journey/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What those who reached the last step did next. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_JourneyQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_Suggestions_QueryMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/journey/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Numbers of a journey over time, by the instant of the first step. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_JourneyQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_SeriesAnswer_QueryMeta"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1168,6 +1671,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/segments/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who is in a definition, without saving it. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_MembersQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": Record<string, never>;
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/segments/members.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Everyone in a definition that is not saved, as CSV. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_MembersQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/segments/members.ndjson": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Everyone in a definition that is not saved, as NDJSON. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_MembersQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-ndjson": string;
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/segments/members.parquet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Everyone in a definition that is not saved, as Parquet. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_MembersQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.apache.parquet": number[];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/segments/preview": {
         parameters: {
             query?: never;
@@ -1177,7 +1836,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Counts who is in a definition, without saving it. */
+        /**
+         * Counts who is in a definition, without saving it.
+         * @description With `Accept: text/event-stream` the answer grows: `estimate` events (`count`, `low`, `high` with 95 % confidence,
+         *     `fraction` of the entities looked at, `population`, `clauses`), then `result` with the whole answer, `error`, or
+         *     `cancelled` when the same editor asked something newer.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1197,6 +1861,7 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["One_PreviewAnswer_AnswerMeta"];
+                        "text/event-stream": string;
                     };
                 };
             };
@@ -1524,7 +2189,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is in a segment, in order of id. */
+        /** Who is in a segment: in order of id, or of a profile attribute. */
         get: {
             parameters: {
                 query?: {
@@ -1532,6 +2197,8 @@ export interface paths {
                     at?: string;
                     /** @description Only ids that hold this text, whatever the case. */
                     "filter[q]"?: string;
+                    /** @description A profile attribute, with `-` before it for the largest first; absent: by id. */
+                    sort?: string;
                     /** @description `profile`: with each member's profile. */
                     include?: string;
                     /** @description Of a static segment: false asks for the identifiers that name nobody yet, instead of the members. */
@@ -2125,6 +2792,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures in the text format of Prometheus. Without a key for callers in the networks of trusted proxies, which are
+         *     this machine and private ones unless told otherwise; others need a key that may read.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/plain; version=0.0.4": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -2304,11 +3009,56 @@ export interface components {
             /** @description Null for one that a dry run would create. */
             segment_id?: string | null;
         };
+        ChartAttributes: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            kind: string;
+            /** Format: date-time */
+            modified_at: string;
+            name: string;
+            query?: Record<string, never> | null;
+            segment_ids: string[];
+            state: Record<string, never>;
+            /**
+             * Format: int64
+             * @description One more with every change.
+             */
+            version: number;
+        };
+        ChartDraft: {
+            description?: string;
+            /** @description explorer, funnel, retention or pathway */
+            kind: string;
+            name: string;
+            /** @description The question behind it: `{"path": "/analytics/timeseries", "body": {…}}`. */
+            query?: Record<string, never> | null;
+            /** @description Segments that it rests on, beside those that the query's audience filters name. */
+            segment_ids?: string[];
+            /** @description Anything: how the chart is shown. */
+            state?: Record<string, never>;
+        };
+        ChartPatch: {
+            description?: string | null;
+            kind?: string | null;
+            name?: string | null;
+            /** @description null takes it away. */
+            query?: Record<string, never> | null;
+            segment_ids?: string[] | null;
+            state?: Record<string, never> | null;
+        };
         ClauseAnswer: {
             /** Format: int64 */
             count: number;
+            /**
+             * Format: int64
+             * @description In an `all`: how many are left after this part and those before it.
+             */
+            kept?: number | null;
             /** @description JSON pointer into the definition. */
             pointer: string;
+            /** @description Of a sequence: how many get as far as each positive step. */
+            steps?: number[];
         };
         /** @description A segment as code. */
         Coded: {
@@ -2406,6 +3156,33 @@ export interface components {
             };
             type: string;
         };
+        Data_ChartDraft: {
+            attributes: {
+                description?: string;
+                /** @description explorer, funnel, retention or pathway */
+                kind: string;
+                name: string;
+                /** @description The question behind it: `{"path": "/analytics/timeseries", "body": {…}}`. */
+                query?: Record<string, never> | null;
+                /** @description Segments that it rests on, beside those that the query's audience filters name. */
+                segment_ids?: string[];
+                /** @description Anything: how the chart is shown. */
+                state?: Record<string, never>;
+            };
+            type: string;
+        };
+        Data_ChartPatch: {
+            attributes: {
+                description?: string | null;
+                kind?: string | null;
+                name?: string | null;
+                /** @description null takes it away. */
+                query?: Record<string, never> | null;
+                segment_ids?: string[] | null;
+                state?: Record<string, never> | null;
+            };
+            type: string;
+        };
         Data_ComparisonQuestion: {
             attributes: {
                 /**
@@ -2487,6 +3264,28 @@ export interface components {
             };
             type: string;
         };
+        Data_MembersQuestion: {
+            /** @description A definition whose members are asked for. */
+            attributes: {
+                /**
+                 * Format: date-time
+                 * @description The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
+                 */
+                at?: string | null;
+                /** @description `meta.page.next` of the page before. */
+                cursor?: string | null;
+                definition: Record<string, never>;
+                /** @description `["profile"]`: with each member's profile. */
+                include?: string[];
+                /** @description How many at most. */
+                limit?: number | null;
+                /** @description Only ids that hold this text, whatever the case. */
+                q?: string | null;
+                /** @description A profile attribute, with `-` before it for the largest first; absent: by id. */
+                sort?: string | null;
+            };
+            type: string;
+        };
         Data_NewKeyAttributes: {
             attributes: {
                 /** @description The only application whose events it takes; for keys that may ingest. */
@@ -2536,6 +3335,8 @@ export interface components {
                  */
                 at?: string | null;
                 definition: Record<string, never>;
+                /** @description Any id of an editor, random for choice: a newer question with the same id cancels this one. */
+                editor?: string | null;
                 /** @description How many ids to show, 20 if absent. */
                 sample_size?: number | null;
             };
@@ -2650,6 +3451,12 @@ export interface components {
         Envelope_AnalyticsQuestion: {
             data: components["schemas"]["Data_AnalyticsQuestion"];
         };
+        Envelope_ChartDraft: {
+            data: components["schemas"]["Data_ChartDraft"];
+        };
+        Envelope_ChartPatch: {
+            data: components["schemas"]["Data_ChartPatch"];
+        };
         Envelope_ComparisonQuestion: {
             data: components["schemas"]["Data_ComparisonQuestion"];
         };
@@ -2664,6 +3471,9 @@ export interface components {
         };
         Envelope_Login: {
             data: components["schemas"]["Data_Login"];
+        };
+        Envelope_MembersQuestion: {
+            data: components["schemas"]["Data_MembersQuestion"];
         };
         Envelope_NewKeyAttributes: {
             data: components["schemas"]["Data_NewKeyAttributes"];
@@ -2715,6 +3525,18 @@ export interface components {
             normalised: string;
             warnings: components["schemas"]["QueryWarning"][];
         };
+        FacetAttributes: {
+            /**
+             * Format: int64
+             * @description How many events, or entities, carry it.
+             */
+            count: number;
+            kind: string;
+            /** @description As it is typed in a query. */
+            name: string;
+            /** @description string, number, boolean, list or mixed */
+            value_type: string;
+        };
         FailingSegment: {
             detail: string;
             id: string;
@@ -2722,6 +3544,13 @@ export interface components {
         };
         /** @enum {string} */
         FixedIntervalUnit: "day" | "week" | "month";
+        FoundMeta: components["schemas"]["AnswerMeta"] & {
+            /**
+             * Format: int64
+             * @description How many there are, listed or not.
+             */
+            total: number;
+        };
         FunnelAnswer: {
             /**
              * Format: double
@@ -2826,6 +3655,111 @@ export interface components {
             /** @description `queued`, `running`, `done`, `failed` or `cancelled`. */
             state: string;
         };
+        JoinKeys: {
+            /** @description `@session.id` (absent), `@usr.id` or `@account.id`. */
+            primary?: string | null;
+        };
+        JourneyCompute: {
+            aggregation?: string | null;
+            /** Format: int64 */
+            interval?: number | null;
+            metric?: string | null;
+            target?: components["schemas"]["Target"] | null;
+        };
+        JourneyExclusion: {
+            /** @description Aliases; absent: the first and the last step. */
+            from?: string | null;
+            query: string;
+            to?: string | null;
+        };
+        JourneyFilters: {
+            audience_filters?: components["schemas"]["AudienceFilters"] | null;
+            graph_filters?: components["schemas"]["GraphFilter"][] | null;
+            /** @description A query that every event has to match. */
+            string_filter?: string | null;
+        };
+        JourneyGroupBy: components["schemas"]["GroupBy"] & {
+            target?: components["schemas"]["Target"] | null;
+        };
+        JourneyNode: {
+            data_source: string;
+            search: components["schemas"]["Search"];
+            /** @description At most so long after the step before, such as `30m`. */
+            within?: string | null;
+        };
+        JourneyQuery: {
+            compute?: components["schemas"]["JourneyCompute"] | null;
+            computed_columns?: components["schemas"]["ComputedColumn"][] | null;
+            conversion_type?: components["schemas"]["ConversionType"] | null;
+            /** @description Facets of the event at the target. */
+            entity_columns?: string[] | null;
+            /** @description A query over the event at the target. */
+            entity_filters?: string | null;
+            group_by?: components["schemas"]["JourneyGroupBy"][] | null;
+            /** Format: int64 */
+            limit?: number | null;
+            search: components["schemas"]["JourneySearch"];
+            sort?: components["schemas"]["RecordSort"] | null;
+            target?: components["schemas"]["Target"] | null;
+        };
+        /** @description A question about a journey. Each path reads the members that it knows. */
+        JourneyQuestion: {
+            /**
+             * Format: date-time
+             * @description The evaluation instant; absent: now.
+             */
+            at?: string | null;
+            /** @description Leave out sessions that never carry a user. */
+            exclude_anonymous_traffic?: boolean | null;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, inclusive.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description Of a timeseries: milliseconds from one step of time to the next.
+             */
+            interval?: number | null;
+            /**
+             * Format: int64
+             * @description Of suggestions: how many at most.
+             */
+            limit?: number | null;
+            query: components["schemas"]["JourneyQuery"];
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, exclusive.
+             */
+            to: number;
+        };
+        JourneyRecords: {
+            /** @description `session`, `user` or `account` */
+            entity: string;
+            /**
+             * @description By the join key, `timestamp`, the asked columns, and `<alias>_timestamp` of each step; instants are epoch
+             *     milliseconds.
+             */
+            records: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description Before the limit.
+             */
+            total_count: number;
+        };
+        JourneySearch: {
+            /** @description Events that must not happen on the way. */
+            exclusions?: components["schemas"]["JourneyExclusion"][] | null;
+            /** @description Aliases of `node_objects` with arrows between them: `A -> B -> C`. */
+            expression: string;
+            filters?: components["schemas"]["JourneyFilters"] | null;
+            join_keys?: components["schemas"]["JoinKeys"] | null;
+            node_objects: {
+                [key: string]: components["schemas"]["JourneyNode"];
+            };
+            /** @description `ordered` (absent), `strict` or `any`. */
+            order?: string | null;
+        };
         KeyAttributes: {
             application_id?: string | null;
             /** Format: date-time */
@@ -2888,10 +3822,26 @@ export interface components {
             meta: components["schemas"]["ListMeta"];
         };
         /** @description A list of resources as an answer. */
+        Many_ChartAttributes: {
+            data: components["schemas"]["Resource_ChartAttributes"][];
+            meta: components["schemas"]["ListMeta"];
+        };
+        /** @description A list of resources as an answer. */
         Many_EventAttributes_TimelineMeta: {
             data: components["schemas"]["Resource_EventAttributes"][];
             meta: components["schemas"]["AnswerMeta"] & {
                 page: components["schemas"]["PageMeta"];
+            };
+        };
+        /** @description A list of resources as an answer. */
+        Many_FacetAttributes_FoundMeta: {
+            data: components["schemas"]["Resource_FacetAttributes"][];
+            meta: components["schemas"]["AnswerMeta"] & {
+                /**
+                 * Format: int64
+                 * @description How many there are, listed or not.
+                 */
+                total: number;
             };
         };
         /** @description A list of resources as an answer. */
@@ -2923,6 +3873,17 @@ export interface components {
             };
         };
         /** @description A list of resources as an answer. */
+        Many_ValueAttributes_FoundMeta: {
+            data: components["schemas"]["Resource_ValueAttributes"][];
+            meta: components["schemas"]["AnswerMeta"] & {
+                /**
+                 * Format: int64
+                 * @description How many there are, listed or not.
+                 */
+                total: number;
+            };
+        };
+        /** @description A list of resources as an answer. */
         Many_VersionAttributes: {
             data: components["schemas"]["Resource_VersionAttributes"][];
             meta: components["schemas"]["ListMeta"];
@@ -2937,6 +3898,25 @@ export interface components {
             joined: number;
             /** Format: int64 */
             left: number;
+        };
+        /** @description A definition whose members are asked for. */
+        MembersQuestion: {
+            /**
+             * Format: date-time
+             * @description The evaluation instant: RFC 3339 or epoch milliseconds; absent: now.
+             */
+            at?: string | null;
+            /** @description `meta.page.next` of the page before. */
+            cursor?: string | null;
+            definition: Record<string, never>;
+            /** @description `["profile"]`: with each member's profile. */
+            include?: string[];
+            /** @description How many at most. */
+            limit?: number | null;
+            /** @description Only ids that hold this text, whatever the case. */
+            q?: string | null;
+            /** @description A profile attribute, with `-` before it for the largest first; absent: by id. */
+            sort?: string | null;
         };
         MissAnswer: {
             done: components["schemas"]["WitnessAnswer"][];
@@ -3031,6 +4011,11 @@ export interface components {
             value: string;
         };
         /** @description One resource as an answer. */
+        One_ChartAttributes: {
+            data: components["schemas"]["Resource_ChartAttributes"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
         One_ComparisonAnswer_AnswerMeta: {
             data: components["schemas"]["Resource_ComparisonAnswer"];
             /** @description When and over what an answer was computed. */
@@ -3116,6 +4101,14 @@ export interface components {
         One_JobAttributes: {
             data: components["schemas"]["Resource_JobAttributes"];
             meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
+        One_JourneyRecords_QueryMeta: {
+            data: components["schemas"]["Resource_JourneyRecords"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
         };
         /** @description One resource as an answer. */
         One_KeyAttributes: {
@@ -3350,6 +4343,8 @@ export interface components {
             count: number;
             /** @description The definition in words. */
             echo: string;
+            /** @description The parts of an `all` that are more than one clause. */
+            groups?: components["schemas"]["ClauseAnswer"][];
             /**
              * Format: int64
              * @description All known entities of the kind.
@@ -3367,6 +4362,8 @@ export interface components {
              */
             at?: string | null;
             definition: Record<string, never>;
+            /** @description Any id of an editor, random for choice: a newer question with the same id cancels this one. */
+            editor?: string | null;
             /** @description How many ids to show, 20 if absent. */
             sample_size?: number | null;
         };
@@ -3421,6 +4418,27 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_ChartAttributes: {
+            attributes: {
+                /** Format: date-time */
+                created_at: string;
+                description: string;
+                kind: string;
+                /** Format: date-time */
+                modified_at: string;
+                name: string;
+                query?: Record<string, never> | null;
+                segment_ids: string[];
+                state: Record<string, never>;
+                /**
+                 * Format: int64
+                 * @description One more with every change.
+                 */
+                version: number;
+            };
+            id: string;
+            type: string;
+        };
         Resource_ComparisonAnswer: {
             attributes: {
                 entity: string;
@@ -3469,6 +4487,22 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_FacetAttributes: {
+            attributes: {
+                /**
+                 * Format: int64
+                 * @description How many events, or entities, carry it.
+                 */
+                count: number;
+                kind: string;
+                /** @description As it is typed in a query. */
+                name: string;
+                /** @description string, number, boolean, list or mixed */
+                value_type: string;
+            };
+            id: string;
+            type: string;
+        };
         Resource_FunnelAnswer: {
             attributes: {
                 /**
@@ -3512,6 +4546,24 @@ export interface components {
                 segment_id?: string | null;
                 /** @description `queued`, `running`, `done`, `failed` or `cancelled`. */
                 state: string;
+            };
+            id: string;
+            type: string;
+        };
+        Resource_JourneyRecords: {
+            attributes: {
+                /** @description `session`, `user` or `account` */
+                entity: string;
+                /**
+                 * @description By the join key, `timestamp`, the asked columns, and `<alias>_timestamp` of each step; instants are epoch
+                 *     milliseconds.
+                 */
+                records: Record<string, never>[];
+                /**
+                 * Format: int64
+                 * @description Before the limit.
+                 */
+                total_count: number;
             };
             id: string;
             type: string;
@@ -3582,6 +4634,8 @@ export interface components {
                 count: number;
                 /** @description The definition in words. */
                 echo: string;
+                /** @description The parts of an `all` that are more than one clause. */
+                groups?: components["schemas"]["ClauseAnswer"][];
                 /**
                  * Format: int64
                  * @description All known entities of the kind.
@@ -3732,6 +4786,18 @@ export interface components {
         Resource_Suggestions: {
             attributes: {
                 suggestions: components["schemas"]["Suggestion"][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_ValueAttributes: {
+            attributes: {
+                /**
+                 * Format: int64
+                 * @description Of events, or of entities.
+                 */
+                count: number;
+                value: Record<string, never>;
             };
             id: string;
             type: string;
@@ -4077,6 +5143,11 @@ export interface components {
         SinceStart: {
             /** Format: int64 */
             accepted: number;
+            /**
+             * Format: int64
+             * @description Buckets that questions have looked at.
+             */
+            buckets_worked: number;
             /** Format: int64 */
             duplicates: number;
             /** Format: int64 */
@@ -4175,6 +5246,14 @@ export interface components {
             name: string;
             type: string;
         };
+        ValueAttributes: {
+            /**
+             * Format: int64
+             * @description Of events, or of entities.
+             */
+            count: number;
+            value: Record<string, never>;
+        };
         VersionAttributes: {
             /** Format: date-time */
             created_at: string;
@@ -4233,10 +5312,8 @@ export interface components {
             timezone: string;
             week_start: string;
         };
-        JourneyQuery: Record<string, never>;
         ListMeta: Record<string, never>;
         Nothing: Record<string, never>;
-        JoinKeys: Record<string, never>;
     };
     responses: never;
     parameters: never;
