@@ -34,13 +34,15 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .spawn();
+        // From here on it is killed when something goes wrong.
+        let mut process = Process { child: child.unwrap(), url: String::new() };
         let began = Instant::now();
         loop {
             let url = std::fs::read_to_string(&address).unwrap_or_default();
             if url.ends_with('\n') {
-                return Process { child, url: url.trim().to_string() };
+                process.url = url.trim().to_string();
+                return process;
             }
             assert!(began.elapsed() < PATIENCE, "the server did not start");
             std::thread::sleep(Duration::from_millis(20));
