@@ -24,6 +24,7 @@ use crate::insights::{Insights, off_thread};
 use crate::meta::{Asked, Meta};
 
 pub(crate) use aggregation::{metric_of, of_nothing, read_aggregation};
+pub(crate) use audience::name_of;
 pub(crate) use base::{Base, path, time_range};
 pub(crate) use facets::{know_attribute, know_facet};
 pub use formulas::{FormulaAnswer, FormulaRequest, FormulaSeries, NamedFormula, NamedQuery};

@@ -6,7 +6,7 @@
 
 mod evaluate;
 mod list;
-mod numbers;
+pub(crate) mod numbers;
 pub(crate) mod plan;
 mod request;
 

@@ -13,6 +13,7 @@ mod insights;
 mod jobs;
 mod journeys;
 mod meta;
+mod origins;
 mod pathways;
 mod profiles;
 mod retention;
@@ -38,6 +39,7 @@ pub use journeys::{
     JourneySearch, JourneySeries, JourneyTarget, Suggestion,
 };
 pub use meta::Meta;
+pub use origins::{Origin, SegmentFrom};
 pub use pathways::{
     AggregatedNode, PathwayKind, PathwayLink, PathwayNode, PathwayRequest, PathwayTarget, Pathways,
 };

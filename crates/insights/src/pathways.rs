@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use whodid_engine::{Follow, PathCut, PathwaySpec, ScanSpec};
+use whodid_engine::{Follow, Grain, PathCut, PathwaySpec, ScanSpec};
 use whodid_match::Place;
 use whodid_model::event::paths;
 use whodid_model::{EventType, Instant};
@@ -13,6 +13,7 @@ use crate::analytics::{AudienceFilters, path, time_range};
 use crate::insights::Insights;
 use crate::journeys::plan::{event_query, grain, invalid};
 use crate::meta::{Asked, Meta};
+use crate::origins::accepts_only;
 
 #[derive(Clone, Debug)]
 pub struct PathwayRequest {
@@ -123,16 +124,17 @@ fn kind_of(facet: &str) -> EventType {
 }
 
 /// What the columns of one request are made of.
-struct Shape {
-    spec_labels: [Option<String>; EventType::STORED.len()],
-    filter: Query,
+pub(crate) struct Shape {
+    pub(crate) grain: Grain,
+    pub(crate) labels: [Option<String>; EventType::STORED.len()],
+    pub(crate) filter: Query,
     cut: PathCut,
     columns: usize,
     entries: usize,
 }
 
 impl PathwayRequest {
-    fn shape(&self) -> Result<Shape, InsightError> {
+    pub(crate) fn shape(&self) -> Result<Shape, InsightError> {
         let (source, target) = (path(&self.source), path(&self.target));
         if source.is_empty() {
             let message = "the source names no facet";
@@ -177,12 +179,23 @@ impl PathwayRequest {
             }
         }
         Ok(Shape {
-            spec_labels: labels,
+            grain: grain(self.entity.as_deref(), "/search/join_keys/primary")?,
+            labels,
             filter: as_query(filter),
             cut,
             columns: within_ten(self.number_of_steps, "/definition/number_of_steps")? + 2,
             entries: within_ten(self.entries_per_step, "/definition/entries_per_step")?,
         })
+    }
+}
+
+impl Shape {
+    /// Whether every path starts, or ends, at the place of this name.
+    pub(crate) fn anchor_is(&self, name: &str) -> bool {
+        match &self.cut {
+            PathCut::None => false,
+            PathCut::StartingAt(query) | PathCut::EndingAt(query) => accepts_only(query, name),
+        }
     }
 }
 
@@ -229,18 +242,17 @@ impl Insights {
         let range = time_range(request.from, request.to)?;
         let at = self.instant(request.at);
         let asked = Asked::new(at);
-        let grain = grain(request.entity.as_deref(), "/search/join_keys/primary")?;
         let snapshot = self.inner.store.snapshot().await?.at(at);
         let filters = request.audience_filters.as_ref();
         let scan = ScanSpec {
             audience: self.audience(&snapshot, filters, at, "/search/audience_filters").await?,
             ..ScanSpec::new(shape.filter, range.cut_at(at))
         };
-        let subjects = self.inner.engine.subjects(grain, &snapshot).await?;
+        let subjects = self.inner.engine.subjects(shape.grain, &snapshot).await?;
         let follow = Follow { subjects, scan, identified_only: false };
         // One more than is shown, so that it is known what of the last column goes on.
         let steps = shape.columns + 1;
-        let spec = PathwaySpec { follow, labels: shape.spec_labels, cut: shape.cut, steps, each: false };
+        let spec = PathwaySpec { follow, labels: shape.labels, cut: shape.cut, steps, each: false };
         Ok((spec, snapshot, asked))
     }
 }

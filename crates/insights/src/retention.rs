@@ -2,7 +2,7 @@
 //!
 //! Reading order: `periods` (intervals as instants), then the grid, the numbers and lists made of it.
 
-mod periods;
+pub(crate) mod periods;
 
 use std::collections::BTreeMap;
 
@@ -118,7 +118,7 @@ struct Evaluated {
     watermark: u64,
 }
 
-fn grain(entity: &str) -> Result<Grain, InsightError> {
+pub(crate) fn grain_of(entity: &str) -> Result<Grain, InsightError> {
     match path(entity) {
         "usr.id" => Ok(Grain::User),
         "account.id" => Ok(Grain::Account),
@@ -259,7 +259,7 @@ impl Insights {
             Some(base) => node(base, "/query/search/return_criteria/base_query")?,
             None => cohort.clone(),
         };
-        let grain = grain(&search.entity)?;
+        let grain = grain_of(&search.entity)?;
         let zone = &self.inner.timezone;
         let (cohorts, returns) =
             periods::boundaries(&search.cohort_interval, search.return_interval.as_ref(), range, zone)?;

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod as_code;
+mod journeys;
 mod segments;
 
 use std::sync::Arc;

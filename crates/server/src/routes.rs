@@ -12,6 +12,7 @@ mod formulas;
 mod jobs;
 mod journeys;
 mod keys;
+mod origins;
 mod parts;
 mod people;
 mod prodlytics;
@@ -98,6 +99,7 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(profiles::routes())
         .merge(queries::routes())
         .merge(journeys::own_routes())
+        .merge(origins::routes())
         .merge(keys::routes())
         .merge(session::routes())
         .merge(people::routes())

@@ -130,7 +130,7 @@ fn names(formula: &Query) -> Vec<String> {
 }
 
 /// A word of the formula as it was typed, less its quotes.
-fn name_of(formula: &Query, term: &Term) -> Option<String> {
+pub(crate) fn name_of(formula: &Query, term: &Term) -> Option<String> {
     let typed = formula.text.get(term.span.clone())?;
     (term.facet == Facet::AnyText).then(|| typed.trim_matches('"').to_string())
 }

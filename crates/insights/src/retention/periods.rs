@@ -78,7 +78,7 @@ const RETURN: &str = "/query/search/return_criteria/time_interval";
 
 /// The periods of cohorts that touch the range, and for each cohort those in which it may return: they begin where the
 /// cohort's period does, and before the range's end.
-pub(super) fn boundaries(
+pub(crate) fn boundaries(
     cohort: &Interval,
     returning: Option<&Interval>,
     range: TimeRange,

@@ -28,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Services> {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-struct AnalyticsQuestion {
+pub(super) struct AnalyticsQuestion {
     /// Epoch milliseconds, inclusive.
     from: i64,
     /// Epoch milliseconds, exclusive.
