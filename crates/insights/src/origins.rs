@@ -28,14 +28,32 @@ use events::{all_of, happened, occurrences, text_of};
 #[derive(Clone, Debug)]
 pub enum Origin {
     /// Who reached a step, or reached the one before it and not this one.
-    FunnelStep { request: Box<JourneyRequest>, step: usize, drop_off: bool },
+    FunnelStep {
+        request: Box<JourneyRequest>,
+        step: usize,
+        drop_off: bool,
+    },
     /// A cell, or without a period a whole cohort.
-    RetentionCell { request: Box<RetentionRequest>, cohort: usize, period: Option<usize> },
-    Pathway { request: Box<PathwayRequest>, target: PathwayTarget },
+    RetentionCell {
+        request: Box<RetentionRequest>,
+        cohort: usize,
+        period: Option<usize>,
+    },
+    Pathway {
+        request: Box<PathwayRequest>,
+        target: PathwayTarget,
+    },
     /// A query over profiles; `narrowed` by something else, too.
-    UsersQuery { entity: EntityKind, query: String, narrowed: bool },
+    UsersQuery {
+        entity: EntityKind,
+        query: String,
+        narrowed: bool,
+    },
     /// The users of a group's events, or the accounts where those are counted.
-    AnalyticsGroup { request: Box<AnalyticsRequest>, group: BTreeMap<String, String> },
+    AnalyticsGroup {
+        request: Box<AnalyticsRequest>,
+        group: BTreeMap<String, String>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -185,7 +203,9 @@ impl Insights {
             let return_text = text_of(&[&returning.query, &filter], &[]);
             if period > 0 {
                 if returns.range(0) != cohorts.range(cohort) {
-                    draft.differs("A return may come before the first event where periods are not the cohort's.");
+                    draft.differs(
+                        "A return may come before the first event where periods are not the cohort's.",
+                    );
                 }
                 draft.conditions.push(happened(&[&return_text], window));
                 occurrences(&returning, grain, range, &mut draft.conditions, &mut draft.differences);
@@ -214,7 +234,9 @@ impl Insights {
         let place = |name: &str| {
             let labels = shape.labels.iter().zip(whodid_model::EventType::STORED);
             let tests: Vec<String> = labels
-                .filter_map(|(label, kind)| Some(format!("(@type:{kind} @{}:{})", label.as_ref()?, quoted(name))))
+                .filter_map(|(label, kind)| {
+                    Some(format!("(@type:{kind} @{}:{})", label.as_ref()?, quoted(name)))
+                })
                 .collect();
             let places = event_query(Some(&tests.join(" OR ")), "/target/name")?;
             Ok::<String, InsightError>(text_of(&[&places, &shape.filter], &[]))
@@ -259,10 +281,12 @@ impl Insights {
         for (facet, value) in group {
             let by = query.group_by.iter().find(|by| path(&by.facet) == path(facet));
             match by.and_then(source_kind) {
-                Some(kind) if kind == entity => {
-                    draft.conditions.push(json!({"profile": facet_test(facet.trim_start_matches('@'), value)}))
+                Some(kind) if kind == entity => draft
+                    .conditions
+                    .push(json!({"profile": facet_test(facet.trim_start_matches('@'), value)})),
+                Some(_) => {
+                    draft.differs(format!("`{facet}` is about another kind of profile and is left out."))
                 }
-                Some(_) => draft.differs(format!("`{facet}` is about another kind of profile and is left out.")),
                 None => tests.push(facet_test(&format!("@{}", path(facet)), value)),
             }
         }
@@ -278,7 +302,11 @@ impl Insights {
     }
 }
 
-fn from_users(entity: EntityKind, query: &str, narrowed: bool) -> Result<(Definition, Vec<String>), InsightError> {
+fn from_users(
+    entity: EntityKind,
+    query: &str,
+    narrowed: bool,
+) -> Result<(Definition, Vec<String>), InsightError> {
     let mut draft = Draft::default();
     if !query.trim().is_empty() {
         draft.conditions.push(json!({"profile": query}));

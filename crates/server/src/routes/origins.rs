@@ -125,7 +125,9 @@ impl OriginQuestion {
                     Some("drop-off" | "dropoff") => true,
                     Some(other) => {
                         let message = format!("`{other}` is not an outcome; write conversion or drop-off");
-                        return Err(Problem::invalid(message).at(format!("{ATTRIBUTES}/target/conversion_type")));
+                        return Err(
+                            Problem::invalid(message).at(format!("{ATTRIBUTES}/target/conversion_type"))
+                        );
                     }
                 };
                 Origin::FunnelStep { request: Box::new(request), step, drop_off }
@@ -138,12 +140,18 @@ impl OriginQuestion {
             OriginKind::PathwayNode => {
                 let NodeTarget { column, name } = part(target, "target")?;
                 let target = insights::PathwayTarget { column, name, next: None };
-                Origin::Pathway { request: Box::new(part::<SankeyQuestion>(request, "request")?.into()), target }
+                Origin::Pathway {
+                    request: Box::new(part::<SankeyQuestion>(request, "request")?.into()),
+                    target,
+                }
             }
             OriginKind::PathwayLink => {
                 let LinkTarget { column, source, target } = part(target, "target")?;
                 let target = insights::PathwayTarget { column, name: source, next: Some(target) };
-                Origin::Pathway { request: Box::new(part::<SankeyQuestion>(request, "request")?.into()), target }
+                Origin::Pathway {
+                    request: Box::new(part::<SankeyQuestion>(request, "request")?.into()),
+                    target,
+                }
             }
             OriginKind::UsersQuery => {
                 let question: ProfilesQuestion = part(request, "request")?;
@@ -157,7 +165,8 @@ impl OriginQuestion {
             }
             OriginKind::AnalyticsGroup => {
                 let GroupTarget { group, from, to } = part(target, "target")?;
-                let mut request = insights::AnalyticsRequest::from(part::<AnalyticsQuestion>(request, "request")?);
+                let mut request =
+                    insights::AnalyticsRequest::from(part::<AnalyticsQuestion>(request, "request")?);
                 request.from = from.unwrap_or(request.from);
                 request.to = to.unwrap_or(request.to);
                 Origin::AnalyticsGroup { request: Box::new(request), group }

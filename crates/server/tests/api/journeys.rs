@@ -209,3 +209,41 @@ async fn pathways_lose_nobody() {
     let answer = sankey(ending).await;
     assert_eq!((&answer["nodes"][0]["name"], &answer["nodes"][0]["value"]), (&json!("/cart"), &json!(3)));
 }
+
+#[tokio::test]
+async fn a_number_becomes_the_segment_of_those_behind_it() {
+    let server = shop().await;
+    let from = async |kind: &str, request: Value, target: Value| {
+        let attributes = json!({"kind": kind, "request": request, "target": target});
+        let made = ok(&server, "/segments/from", "segment_from", attributes).await;
+        let count = server.preview(made["definition"].clone()).await["data"]["attributes"]["count"].clone();
+        (made["exact"].as_bool().unwrap(), count.as_u64().unwrap())
+    };
+    let funnel = || asked(json!({"search": buying("@usr.id")}));
+    assert_eq!(
+        from("funnel_step", funnel(), json!({"step": 2, "conversion_type": "conversion"})).await,
+        (true, 1)
+    );
+    assert_eq!(
+        from("funnel_step", funnel(), json!({"step": 2, "conversion_type": "drop-off"})).await,
+        (true, 1)
+    );
+    let grid = asked(
+        json!({"search": returning("@usr.id"), "compute": {"aggregation": "count", "metric": "__dd.retention"}}),
+    );
+    assert_eq!(from("retention_cell", grid, json!({"cohort": 7, "period": 0})).await, (true, 2));
+    assert_eq!(from("users_query", json!({"query": "user_id:ada"}), Value::Null).await, (true, 1));
+    let scalar = asked(json!({"query": node("@type:view"), "group_by": [{"facet": "@view.url_path"}],
+                              "compute": {"aggregation": "cardinality", "metric": "@usr.id"}}));
+    assert_eq!(
+        from("analytics_group", scalar, json!({"group": {"@view.url_path": "/cart"}})).await,
+        (true, 2)
+    );
+    let sankey = json!({"definition": {"source": "@view.url_path", "target": "@view.url_path"}, "search": {},
+                        "time": {"from": 0, "to": now().millis()}});
+    let link = json!({"column": 0, "source": "/", "target": "/cart"});
+    assert_eq!(from("pathway_link", sankey, link).await, (false, 2));
+    let wrong = json!({"kind": "funnel_step", "request": funnel(), "target": {"step": 3}});
+    let (status, answer) = server.post("/segments/from", "segment_from", wrong).await;
+    assert_eq!(status, 400, "{answer}");
+}
