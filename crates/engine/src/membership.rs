@@ -296,6 +296,11 @@ impl Engine {
         Profile::names(&streams, membership.population.kind).into_iter().collect()
     }
 
+    /// Whether a profile attribute's name means something of its own, that no joined column can take.
+    pub fn is_built_in(&self, name: &str, kind: EntityKind) -> bool {
+        Attribute::is_built_in(name, kind)
+    }
+
     async fn decide(
         &self,
         spec: MembershipSpec,

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 use whodid_model::event::paths;
-use whodid_model::{EntityKind, Instant, Value};
+use whodid_model::{EntityKind, IdentifierKey, Instant, Value};
 use whodid_query::search::{Expr, Facet, Query, TEXT_FACETS, Term};
+use whodid_store::{JoinBy, JoinedField};
 
 use crate::stream::{Row, Streams};
 
@@ -33,6 +34,8 @@ pub(crate) enum Attribute {
     First(String),
     /// The value on the latest event that carries the path.
     Latest(String),
+    /// A joined column where there is one of that name, else what the name means by itself.
+    JoinedOr(EntityKind, String, Box<Attribute>),
 }
 
 /// Short names of event facets that profiles show.
@@ -51,6 +54,24 @@ const SHORT_NAMES: [(&str, &str); 9] = [
 impl Attribute {
     /// Reads a name as a profile query writes it: `user_email`, `first_country_code`, `usr.plan`, `plan`.
     pub(crate) fn named(name: &str, kind: EntityKind) -> Attribute {
+        let name = name.strip_prefix('@').unwrap_or(name);
+        match Attribute::of_events(name, kind) {
+            by_path @ (Attribute::First(_) | Attribute::Latest(_)) => {
+                Attribute::JoinedOr(kind, name.to_string(), Box::new(by_path))
+            }
+            built_in => built_in,
+        }
+    }
+
+    /// Whether a name means something of its own, that no joined column can take.
+    pub(crate) fn is_built_in(name: &str, kind: EntityKind) -> bool {
+        let by_path = matches!(Attribute::of_events(name, kind), Attribute::First(_) | Attribute::Latest(_));
+        let own = ["user_", "account_", "usr.", "account."].iter().any(|prefix| name.starts_with(prefix));
+        let short = name.strip_prefix("first_").or(name.strip_prefix("last_")).unwrap_or(name);
+        !by_path || own || SHORT_NAMES.iter().any(|(name, _)| *name == short)
+    }
+
+    fn of_events(name: &str, kind: EntityKind) -> Attribute {
         let (id_name, own_prefix, own_path) = match kind {
             EntityKind::User => ("user_id", "user_", "usr."),
             EntityKind::Account => ("account_id", "account_", "account."),
@@ -127,8 +148,25 @@ impl Attribute {
             }
             Attribute::First(path) => rows.iter().find_map(|row| value(row, path)),
             Attribute::Latest(path) => rows.iter().rev().find_map(|row| value(row, path)),
+            Attribute::JoinedOr(kind, name, otherwise) => match streams.joined.fields(*kind).get(name) {
+                Some(field) => joined(field, streams, id, rows),
+                None => otherwise.value(streams, id, rows),
+            },
         }
     }
+}
+
+fn joined(field: &JoinedField, streams: &Streams<'_>, id: &str, rows: &[Row]) -> Option<Value> {
+    let latest = |path: &str| Attribute::Latest(path.to_string()).value(streams, id, rows);
+    let found = match &field.by {
+        JoinBy::Id => field.values.get(id),
+        JoinBy::Email => {
+            let address = latest(paths::USR_EMAIL)?;
+            field.values.get(IdentifierKey::UsrEmail.normalized(&address.as_text()).as_ref())
+        }
+        JoinBy::Attribute(path) => field.values.get(latest(path)?.as_text().as_ref()),
+    };
+    found.cloned()
 }
 
 /// A profile query with its names read once.
@@ -235,6 +273,7 @@ impl Profile {
             SHORT_NAMES.iter().flat_map(|(name, _)| [format!("first_{name}"), format!("last_{name}")]);
         let own = streams.paths_under(path).into_iter().map(|own| format!("{prefix}{own}"));
         let twins = twins.filter(|_| kind == EntityKind::User);
-        shown.chain(twins).chain(own).chain([format!("{prefix}id")]).collect()
+        let joined = streams.joined.fields(kind).keys().map(|field| format!("@{field}"));
+        shown.chain(twins).chain(own).chain(joined).chain([format!("{prefix}id")]).collect()
     }
 }

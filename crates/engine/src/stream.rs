@@ -5,7 +5,7 @@
 use rustc_hash::FxHashSet;
 use whodid_model::Instant;
 use whodid_model::event::paths;
-use whodid_store::{Columns, Half, Snapshot};
+use whodid_store::{Columns, Half, Joined, Snapshot};
 
 use crate::entities::{Population, account_name};
 use crate::mask::Mask;
@@ -22,6 +22,7 @@ pub(crate) struct Row {
 pub(crate) struct Streams<'a> {
     pub(crate) halves: Vec<Half<'a>>,
     at: Instant,
+    pub(crate) joined: &'a Joined,
 }
 
 /// Calls `visit` with the index of every living run that has a set row, and those rows.
@@ -44,11 +45,15 @@ pub(crate) fn for_each_hit_run(half: Half<'_>, hits: &Mask, mut visit: impl FnMu
 
 impl<'a> Streams<'a> {
     pub(crate) fn of_bucket(snapshot: &'a Snapshot, bucket: usize, at: Instant) -> Streams<'a> {
-        Streams { halves: snapshot.buckets()[bucket].halves().to_vec(), at }
+        Streams { halves: snapshot.buckets()[bucket].halves().to_vec(), at, joined: snapshot.joined() }
     }
 
     pub(crate) fn of_everything(snapshot: &'a Snapshot, at: Instant) -> Streams<'a> {
-        Streams { halves: snapshot.buckets().iter().flat_map(|bucket| bucket.halves()).collect(), at }
+        Streams {
+            halves: snapshot.buckets().iter().flat_map(|bucket| bucket.halves()).collect(),
+            at,
+            joined: snapshot.joined(),
+        }
     }
 
     /// The instant of the earliest event.

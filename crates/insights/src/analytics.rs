@@ -80,7 +80,7 @@ impl Insights {
         let compute = &query.compute;
         let number = read_aggregation(&compute.aggregation, compute.metric.as_deref(), "/query/compute")?;
         let base = Base::read(&query.query, "/query/query")?;
-        let snapshot = self.inner.store.snapshot().await?.at(at);
+        let snapshot = self.snapshot().await?.at(at);
         if let Some(metric) = metric_of(&number) {
             know_facet(&snapshot, metric, "/query/compute/metric")?;
         }

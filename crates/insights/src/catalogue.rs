@@ -16,6 +16,7 @@ mod people;
 mod references;
 mod segments;
 mod sessions;
+mod tables;
 mod text;
 
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use people::{NewPerson, Person, PersonChange, Role};
 pub use references::{Dependent, Reference};
 pub use segments::{Definition, NewSegment, Segment, SegmentChange, SegmentVersion, StoredList};
 pub use sessions::{Holder, Session, csrf_token};
+pub use tables::{FieldKind, StoredConnection, Table, TableField, TableRow, Upload};
 pub(crate) use text::{clean_description, clean_tags};
 
 type Database = sqlx::Sqlite;

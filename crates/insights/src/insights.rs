@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use whodid_engine::{Engine, List, Membership, Referred, Segments};
 use whodid_model::{Clock, Instant};
 use whodid_query::definition::Definition;
-use whodid_store::{IdList, Snapshot, Store, StoreError};
+use whodid_store::{IdList, Joined, Snapshot, Store, StoreError};
 
 use crate::InsightError;
 use crate::catalogue::{self, Catalogue};
@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) jobs: Jobs,
     /// Held while the list of a static segment changes.
     pub(crate) list_changes: tokio::sync::Mutex<()>,
+    /// The columns of reference tables that are joined, as they were last read.
+    pub(crate) joined: tokio::sync::Mutex<Option<Arc<Joined>>>,
 }
 
 impl Insights {
@@ -45,8 +47,8 @@ impl Insights {
         threads: usize,
     ) -> Insights {
         let (engine, sizes) = (Engine::new(threads), Mutex::default());
-        let (jobs, list_changes) = (Jobs::new(), tokio::sync::Mutex::default());
-        let inner = Inner { store, catalogue, engine, clock, timezone, sizes, jobs, list_changes };
+        let (jobs, list_changes, joined) = (Jobs::new(), Default::default(), Default::default());
+        let inner = Inner { store, catalogue, engine, clock, timezone, sizes, jobs, list_changes, joined };
         Insights { inner: Arc::new(inner) }
     }
 
@@ -72,13 +74,19 @@ impl Insights {
         at.unwrap_or_else(|| self.inner.clock.now())
     }
 
+    /// Everything acknowledged so far, beside what is joined to it.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, InsightError> {
+        let joined = self.joined().await?;
+        Ok(self.inner.store.snapshot().await?.with_joined(joined))
+    }
+
     /// Who is in a definition at an instant, over everything acknowledged so far.
     pub(crate) async fn membership(
         &self,
         definition: &Definition,
         at: Instant,
     ) -> Result<Membership, InsightError> {
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         self.membership_in(&snapshot, definition, at).await
     }
 

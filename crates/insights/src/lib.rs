@@ -7,6 +7,7 @@ mod analytics;
 mod audiences;
 mod calendar;
 pub mod catalogue;
+mod connections;
 mod error;
 mod facets;
 mod insights;
@@ -18,6 +19,7 @@ mod pathways;
 mod profiles;
 mod retention;
 mod segments;
+mod tables;
 
 pub use analytics::{
     AnalyticsQuery, AnalyticsRequest, AudienceFilters, BaseQuery, Compute, FormulaAnswer, FormulaRequest,
@@ -29,6 +31,7 @@ pub use audiences::{
     AttributeValues, AttributeValuesRequest, EventFilter, MappedAttribute, Profiles, ProfilesRequest,
 };
 pub use calendar::{CalendarInterval, CalendarUnit};
+pub use connections::{Connecting, Connection, ConnectionField, FieldUpdate, Mapped};
 pub use error::InsightError;
 pub use facets::{FacetOf, FacetValues, Facets};
 pub use insights::Insights;
@@ -57,6 +60,7 @@ pub use segments::{
 pub use whodid_engine::{
     Engine, EngineStatus, FacetCount, QueryLimits, Shape, TopValues, ValueCount, asked_by, buckets_worked,
 };
+pub use tables::{NewTable, NewUpload, TableChange, normalized_headers, normalized_name};
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 pub use whodid_match::RetentionCell;
 

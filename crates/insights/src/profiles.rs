@@ -77,7 +77,7 @@ impl Insights {
         }
         let at = self.instant(at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let unknown = || InsightError::NotFound { what: kind.name(), id: id.to_string() };
         let watermark = snapshot.watermark();
         let (inner, entity) = (self.inner.clone(), id.to_string());
@@ -107,7 +107,7 @@ impl Insights {
             definitions.insert(segment.id.clone(), self.referred_as(segment).await?);
         }
         live.retain(|segment| segment.entity == kind);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let watermark = snapshot.watermark();
         let wanted: Vec<Definition> = live.iter().map(|segment| refers_to(kind, &segment.id)).collect();
         let (inner, entity) = (self.inner.clone(), id.to_string());

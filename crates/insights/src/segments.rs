@@ -152,6 +152,8 @@ impl From<Dependent> for UsedIn {
 pub(crate) struct KnownSize {
     version: i64,
     watermark: u64,
+    /// Of the joined columns.
+    generation: u64,
     as_of: Instant,
     size: u64,
 }
@@ -269,20 +271,20 @@ impl Insights {
         definition: &Definition,
     ) -> Result<KnownSize, InsightError> {
         let now = self.instant(None);
-        let snapshot = self.inner.store.snapshot().await?;
-        let watermark = snapshot.watermark();
+        let snapshot = self.snapshot().await?;
+        let (watermark, generation) = (snapshot.watermark(), snapshot.joined().generation);
         // A segment that rests on others changes with them, so its own version does not tell.
         if (definition.segments().is_empty() || stored.list.is_some())
             && let Some(known) = self.inner.sizes.lock().get(&stored.id).copied()
-            && (known.version, known.watermark) == (stored.version, watermark)
+            && (known.version, known.watermark, known.generation) == (stored.version, watermark, generation)
             && known.as_of <= now
             && now < known.as_of.plus(SIZE_STAYS)
         {
             return Ok(known);
         }
         let membership = self.membership_in(&snapshot, definition, now).await?;
-        let known =
-            KnownSize { version: stored.version, watermark, as_of: now, size: membership.members.len() };
+        let size = membership.members.len();
+        let known = KnownSize { version: stored.version, watermark, generation, as_of: now, size };
         self.inner.sizes.lock().insert(stored.id.clone(), known);
         Ok(known)
     }

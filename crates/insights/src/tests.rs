@@ -3,6 +3,7 @@
 mod agreement;
 mod as_code;
 mod journeys;
+mod lists;
 mod segments;
 
 use std::sync::Arc;

@@ -102,6 +102,7 @@ pub const REPORT_ITEMS: usize = 100;
 pub const RUNNING_JOBS: usize = 2;
 /// Most jobs that wait.
 pub const WAITING_JOBS: usize = 100;
+
 /// Most periods of a retention grid.
 pub const RETENTION_PERIODS: usize = 400;
 
@@ -120,3 +121,27 @@ pub const REQUESTS_AT_ONCE: usize = 4_096;
 pub const SLOW_CLIENT_SECONDS: u64 = 20;
 /// Longest head of a request, in bytes (431).
 pub const HEADER_BYTES: usize = 64 * 1024;
+/// Most reference tables.
+pub const REFERENCE_TABLES: usize = 100;
+/// Most columns of a reference table.
+pub const TABLE_COLUMNS: usize = 200;
+/// Most rows of a reference table.
+pub const TABLE_ROWS: i64 = 10_000_000;
+/// Longest name of a reference table or of one of its columns, in characters.
+pub const TABLE_NAME_CHARS: usize = 56;
+/// Longest cell of a reference table, in bytes.
+pub const TABLE_CELL_BYTES: usize = 16 * 1024;
+/// Most rows that one request writes.
+pub const UPSERTED_ROWS: usize = 20_971;
+/// Most rows that one request deletes.
+pub const DELETED_ROWS: usize = 45_589;
+/// Most parts of an upload.
+pub const UPLOAD_PARTS: i64 = 20;
+/// Smallest part of an upload but the last, in bytes.
+pub const UPLOAD_PART_BYTES_MIN: u64 = 5_000_000;
+/// Largest part of an upload, in bytes.
+pub const UPLOAD_PART_BYTES: usize = 200 * 1000 * 1000;
+/// How long the addresses of an upload's parts are good, in seconds.
+pub const UPLOAD_SECONDS: i64 = 300;
+/// Most fields of one connection.
+pub const CONNECTION_FIELDS: usize = 200;

@@ -157,6 +157,17 @@ pub(crate) async fn as_strings(mut response: Response) -> Response {
     }
 }
 
+/// Layer of reference tables: objects that say little of their status.
+pub(crate) async fn as_generic(mut response: Response) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let text = problem.as_text();
+    let object = match problem.status {
+        StatusCode::BAD_REQUEST => json!({"title": "Generic Error", "detail": text}),
+        status => json!({"title": problem.title(), "detail": text, "status": status.as_str()}),
+    };
+    problem.respond(object)
+}
+
 /// Outermost layer: an error that no handler wrote (an unknown route, a method that is not allowed, a body that could
 /// not be unpacked) gets a body like the others.
 pub(crate) async fn complete(response: Response) -> Response {

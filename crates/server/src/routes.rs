@@ -6,6 +6,7 @@ mod audiences;
 mod audit;
 mod backup;
 mod charts;
+mod connections;
 mod events;
 mod facets;
 mod formulas;
@@ -18,6 +19,7 @@ mod people;
 mod prodlytics;
 mod profiles;
 mod queries;
+mod reference_tables;
 mod retention;
 mod rum;
 mod sankey;
@@ -111,11 +113,13 @@ fn described() -> (Router<Services>, OpenApi) {
     // The Datadog-compatible queries.
     let compatible = analytics::routes()
         .merge(audiences::routes())
+        .merge(connections::routes())
         .merge(journeys::routes())
         .merge(retention::routes())
         .merge(sankey::routes())
         .layer(map_response(problem::as_strings));
     let formulas = formulas::routes().layer(map_response(problem::as_strings));
+    let tables = reference_tables::routes().layer(map_response(problem::as_generic));
     let intake = rum::routes().layer(
         CorsLayer::new()
             .allow_origin(Any)
@@ -127,6 +131,7 @@ fn described() -> (Router<Services>, OpenApi) {
         .merge(intake)
         .merge(prodlytics::routes())
         .nest("/api/v2/query", formulas)
+        .nest("/api/v2/reference-tables", tables)
         .nest(BASE, own.merge(compatible).merge(status::routes()))
         .merge(status::probes())
         .split_for_parts()

@@ -223,12 +223,17 @@ impl Live {
         match &self.current {
             Some(current) if current.watermark == watermark => current.clone(),
             Some(current) => {
-                let snapshot = Arc::new(Snapshot { buckets: current.buckets.clone(), watermark });
+                let snapshot = Arc::new(Snapshot {
+                    buckets: current.buckets.clone(),
+                    watermark,
+                    joined: Arc::default(),
+                });
                 self.current = Some(snapshot.clone());
                 snapshot
             }
             None => {
-                let snapshot = Arc::new(Snapshot { buckets: self.buckets(), watermark });
+                let snapshot =
+                    Arc::new(Snapshot { buckets: self.buckets(), watermark, joined: Arc::default() });
                 self.current = Some(snapshot.clone());
                 snapshot
             }

@@ -7,6 +7,7 @@ use whodid_model::event::paths;
 use whodid_model::{Event, EventType, Instant, UserKey};
 
 use crate::columns::{Column, Columns, Run};
+use crate::joined::Joined;
 use crate::live::Live;
 use crate::log::LogPosition;
 use crate::owner::{BUCKETS, Owner};
@@ -16,6 +17,7 @@ use crate::owner::{BUCKETS, Owner};
 pub struct Snapshot {
     pub(crate) buckets: Vec<Bucket>,
     pub(crate) watermark: u64,
+    pub(crate) joined: Arc<Joined>,
 }
 
 /// One bucket: the base, less the runs that newer events have made dead, and an overlay that holds those owners whole.
@@ -102,7 +104,7 @@ impl Bucket {
 
 impl Snapshot {
     pub(crate) fn empty() -> Snapshot {
-        Snapshot { buckets: vec![Bucket::default(); BUCKETS], watermark: 0 }
+        Snapshot { buckets: vec![Bucket::default(); BUCKETS], watermark: 0, joined: Arc::default() }
     }
 
     /// A snapshot of events that lie in no folder, for tools and tests. The last batch makes the overlay, the ones before
@@ -123,7 +125,20 @@ impl Snapshot {
             grouped[owner.bucket()].push((owner, event));
         }
         let bucket = |events| Bucket { overlay: Arc::new(Columns::build(events)), ..Bucket::default() };
-        Arc::new(Snapshot { buckets: grouped.into_iter().map(bucket).collect(), watermark })
+        let buckets = grouped.into_iter().map(bucket).collect();
+        Arc::new(Snapshot { buckets, watermark, joined: Arc::default() })
+    }
+
+    /// The same events beside other joined columns.
+    pub fn with_joined(self: &Arc<Snapshot>, joined: Arc<Joined>) -> Arc<Snapshot> {
+        if Arc::ptr_eq(&self.joined, &joined) {
+            return self.clone();
+        }
+        Arc::new(Snapshot { buckets: self.buckets.clone(), watermark: self.watermark, joined })
+    }
+
+    pub fn joined(&self) -> &Arc<Joined> {
+        &self.joined
     }
 
     pub fn buckets(&self) -> &[Bucket] {
@@ -188,7 +203,7 @@ impl Snapshot {
                 bucket.overlay = Arc::new(Columns::assemble(&[&bucket.overlay, &added], |_, _| true));
             }
         }
-        Arc::new(Snapshot { buckets, watermark: self.watermark })
+        Arc::new(Snapshot { buckets, watermark: self.watermark, joined: self.joined.clone() })
     }
 }
 

@@ -51,7 +51,8 @@ impl Alone {
         let events =
             rows.iter().map(|row| (owner(&streams, row), streams.columns(row).event(row.row as usize)));
         // Owners are settled at `at`, and with nothing more happening they stay.
-        let snapshot = Snapshot::of_owned(events.collect(), snapshot.watermark());
+        let joined = snapshot.joined().clone();
+        let snapshot = Snapshot::of_owned(events.collect(), snapshot.watermark()).with_joined(joined);
         let population = Population::of(kind, &snapshot, at);
         let (bucket, ordinal) = population.everyone.iter().next()?;
         Some(Alone {

@@ -454,7 +454,7 @@ impl<'r> sqlx::FromRow<'r, Row> for SegmentVersion {
     }
 }
 
-fn entity(row: &Row) -> Result<EntityKind, sqlx::Error> {
+pub(super) fn entity(row: &Row) -> Result<EntityKind, sqlx::Error> {
     let name: String = row.try_get("entity")?;
     [EntityKind::User, EntityKind::Account]
         .into_iter()

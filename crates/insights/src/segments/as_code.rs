@@ -129,7 +129,7 @@ impl Insights {
             before.insert(segment.id.clone(), self.referred_as(segment).await?);
         }
         let plan = Plan::new((live, before), list, prune, || self.catalogue().new_id())?;
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let mut changes = Vec::new();
         for planned in plan.entries() {
             let mut change = planned.clone();

@@ -139,7 +139,7 @@ impl Insights {
         request: &DiffRequest,
     ) -> Result<Diff, InsightError> {
         let asked = Asked::new(after.2);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let evaluate = async |(definition, definition_version, at): (&Definition, Option<i64>, Instant)| {
             let membership = self.membership_in(&snapshot, definition, at).await?;
             let members = ids(&membership, &membership.members);
@@ -189,7 +189,7 @@ impl Insights {
         let at = self.instant(at);
         let asked = Asked::new(at);
         let saved = self.to_compare(segment_ids).await?;
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let (mut segments, mut sets) = (Vec::new(), Vec::new());
         for (segment, definition) in &saved {
             let members = self.membership_in(&snapshot, definition, at).await?.members;

@@ -69,7 +69,7 @@ impl Insights {
         let to = self.instant(request.to);
         let from = request.from.unwrap_or(to.minus(DEFAULT_SPAN));
         let asked = Asked::new(to);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let mut points = Vec::new();
         let mut before: Option<Vec<String>> = None;
         for at in self.instants(from, to, request.step)? {

@@ -250,7 +250,7 @@ impl Insights {
         key: IdentifierKey,
         ids: &Arc<IdList>,
     ) -> Result<whodid_engine::Matched, InsightError> {
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let (at, list) = (self.instant(None), List { key, ids: ids.clone() });
         let matched = off_thread(move || list.matched(&snapshot, at, limits::REPORT_ITEMS));
         Ok(matched.await??)

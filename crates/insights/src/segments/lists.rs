@@ -56,7 +56,7 @@ impl Insights {
         let list = self.list_of(&segment).await?;
         let at = self.instant(request.at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let watermark = snapshot.watermark();
         let (key, request) = (list.key, request.clone());
         let found = off_thread(move || {

@@ -47,7 +47,7 @@ impl Insights {
     ) -> Result<Explained, InsightError> {
         let at = self.instant(at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let segments = self.referred(definition).await?;
         let unknown = || InsightError::NotFound { what: definition.entity.name(), id: entity.to_string() };
         let watermark = snapshot.watermark();

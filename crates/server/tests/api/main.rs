@@ -15,5 +15,6 @@ mod matrix;
 mod nasty;
 mod operations;
 mod questions;
+mod reference_tables;
 mod segments;
 mod web;
