@@ -85,7 +85,7 @@ impl Insights {
     }
 
     /// The joined columns as the tables are now.
-    pub(crate) async fn joined(&self) -> Result<Arc<Joined>, InsightError> {
+    pub(crate) async fn joined_columns(&self) -> Result<Arc<Joined>, InsightError> {
         let mut known = self.inner.joined.lock().await;
         if let Some(joined) = &*known {
             return Ok(joined.clone());

@@ -76,7 +76,7 @@ impl Insights {
 
     /// Everything acknowledged so far, beside what is joined to it.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, InsightError> {
-        let joined = self.joined().await?;
+        let joined = self.joined_columns().await?;
         Ok(self.inner.store.snapshot().await?.with_joined(joined))
     }
 

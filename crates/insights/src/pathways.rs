@@ -242,7 +242,7 @@ impl Insights {
         let range = time_range(request.from, request.to)?;
         let at = self.instant(request.at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?.at(at);
+        let snapshot = self.snapshot().await?.at(at);
         let filters = request.audience_filters.as_ref();
         let scan = ScanSpec {
             audience: self.audience(&snapshot, filters, at, "/search/audience_filters").await?,

@@ -269,7 +269,7 @@ impl Insights {
             returning: if search.or_after { Returning::OnOrAfter } else { Returning::On },
             same_criteria: cohort.query == returning.query && cohort.occurrences == returning.occurrences,
         };
-        let snapshot: std::sync::Arc<Snapshot> = self.inner.store.snapshot().await?.at(at);
+        let snapshot: std::sync::Arc<Snapshot> = self.snapshot().await?.at(at);
         let filters = search.audience_filters.as_ref();
         let range = range.cut_at(at);
         let scan = ScanSpec {

@@ -58,7 +58,7 @@ impl Insights {
 
         let at = self.instant(request.at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?.at(at);
+        let snapshot = self.snapshot().await?.at(at);
         let filters = request.search.audience_filters.as_ref();
         let pointer = "/query/search/filters/audience_filters";
         let scan = ScanSpec {
