@@ -14,6 +14,7 @@ use whodid_query::search::{Dialect, Expr, Facet, Query, Term, parse};
 
 use crate::InsightError;
 use crate::analytics::{know_attribute, path};
+use crate::connections::ConnectionField;
 use crate::insights::{Insights, off_thread};
 use crate::meta::{Asked, Meta};
 
@@ -167,7 +168,13 @@ impl Insights {
         let membership = self.membership(&everyone, at).await?;
         let inner = self.inner.clone();
         let names = off_thread(move || inner.engine.profile_names(&membership, at)).await?;
-        Ok(names.into_iter().map(|name| MappedAttribute::built_in(kind, name)).collect())
+        let built_in = names.into_iter().filter(|name| !name.starts_with('@'));
+        let mut mapped: Vec<MappedAttribute> =
+            built_in.map(|name| MappedAttribute::built_in(kind, name)).collect();
+        for connection in self.list_connections(kind).await? {
+            mapped.extend(connection.definition.fields.into_iter().map(MappedAttribute::joined));
+        }
+        Ok(mapped)
     }
 
     async fn know_columns(
@@ -388,6 +395,21 @@ fn hits(
 }
 
 impl MappedAttribute {
+    fn joined(field: ConnectionField) -> MappedAttribute {
+        let value_type = match field.kind.as_str() {
+            "number" | "integer" | "int" | "float" => "number",
+            _ => "string",
+        };
+        MappedAttribute {
+            name: format!("@{}", field.id),
+            value_type,
+            display_name: field.display_name.unwrap_or(field.id),
+            description: field.description.unwrap_or_default(),
+            groups: field.groups.unwrap_or_default(),
+            is_custom: true,
+        }
+    }
+
     fn built_in(kind: EntityKind, name: String) -> MappedAttribute {
         let value_type = match name.as_str() {
             "first_seen" | "last_seen" => "date",

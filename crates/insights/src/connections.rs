@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use whodid_model::{EntityKind, IdentifierKey, Instant, Value, limits};
-use whodid_query::definition::{Condition, Definition};
 use whodid_store::{JoinBy, Joined, JoinedField};
 
 use crate::InsightError;
@@ -61,18 +60,6 @@ pub struct Connection {
     pub definition: Connecting,
     pub created_at: Instant,
     pub updated_at: Instant,
-}
-
-/// An attribute that profiles can have.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Mapped {
-    pub attribute: String,
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub display_name: String,
-    pub description: String,
-    pub groups: Vec<String>,
-    pub is_custom: bool,
 }
 
 /// Grows with every change of a table or a connection in this process.
@@ -224,27 +211,6 @@ impl Insights {
         shown.collect()
     }
 
-    /// Every attribute that profiles can have, joined ones with an `@` in front.
-    pub async fn mapping(&self, entity: EntityKind) -> Result<Vec<Mapped>, InsightError> {
-        let everyone = Definition { entity, condition: Condition::All(Vec::new()) };
-        let at = self.instant(None);
-        let membership = self.membership(&everyone, at).await?;
-        let names = self.inner.engine.profile_names(&membership, at);
-        let mut mapped: Vec<Mapped> =
-            names.into_iter().filter(|name| !name.starts_with('@')).map(built_in).collect();
-        for connection in self.list_connections(entity).await? {
-            mapped.extend(connection.definition.fields.into_iter().map(|field| Mapped {
-                attribute: format!("@{}", field.id),
-                kind: field.kind,
-                display_name: field.display_name.unwrap_or_else(|| words(&field.id)),
-                description: field.description.unwrap_or_default(),
-                groups: field.groups.unwrap_or_default(),
-                is_custom: true,
-            }));
-        }
-        Ok(mapped)
-    }
-
     async fn table_of(&self, id: &str, metadata: &BTreeMap<String, String>) -> Result<Table, InsightError> {
         let tables = self.catalogue().tables().await?;
         let named = metadata.get("table_name").map(String::as_str);
@@ -343,28 +309,5 @@ fn value_of(field: &ConnectionField, value: &Json) -> Value {
     match number.filter(|number| number.is_finite()) {
         Some(number) => Value::Number(number),
         None => Value::from_json(value).unwrap_or(Value::Null),
-    }
-}
-
-fn words(name: &str) -> String {
-    let text = name.replace(['_', '.'], " ");
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-fn built_in(name: String) -> Mapped {
-    let kind = match name.as_str() {
-        "session_count" | "events_count" | "error_count" | "avg_loading_time" | "user_count" => "number",
-        "first_seen" | "last_seen" => "date",
-        "is_anonymous" => "boolean",
-        _ => "string",
-    };
-    Mapped {
-        kind: kind.to_string(),
-        display_name: words(&name),
-        description: String::new(),
-        groups: Vec::new(),
-        is_custom: false,
-        attribute: name,
     }
 }

@@ -93,7 +93,7 @@ impl Insights {
         let at = self.instant(None);
         let asked = Asked::new(at);
         let name = facet.trim_start_matches('@').to_string();
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let watermark = snapshot.watermark();
         let (inner, path, search) = (self.inner.clone(), name.clone(), search.to_lowercase());
         let work = move || {
@@ -114,7 +114,7 @@ impl Insights {
 
     async fn every_facet(&self, of: FacetOf) -> Result<(Vec<FacetCount>, u64), InsightError> {
         let at = self.instant(None);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let watermark = snapshot.watermark();
         let inner = self.inner.clone();
         let work = move || match of {

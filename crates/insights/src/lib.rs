@@ -31,7 +31,7 @@ pub use audiences::{
     AttributeValues, AttributeValuesRequest, EventFilter, MappedAttribute, Profiles, ProfilesRequest,
 };
 pub use calendar::{CalendarInterval, CalendarUnit};
-pub use connections::{Connecting, Connection, ConnectionField, FieldUpdate, Mapped};
+pub use connections::{Connecting, Connection, ConnectionField, FieldUpdate};
 pub use error::InsightError;
 pub use facets::{FacetOf, FacetValues, Facets};
 pub use insights::Insights;
@@ -57,10 +57,10 @@ pub use segments::{
     ImportReport, ImportRequest, ListedIdentifiers, Member, Members, MembersRequest, NewSegment, Note, Pair,
     Preview, Region, RejectedLine, Segment, SegmentChange, Side, UnmatchedRequest, UsedIn,
 };
+pub use tables::{NewTable, NewUpload, TableChange, normalized_headers, normalized_name};
 pub use whodid_engine::{
     Engine, EngineStatus, FacetCount, QueryLimits, Shape, TopValues, ValueCount, asked_by, buckets_worked,
 };
-pub use tables::{NewTable, NewUpload, TableChange, normalized_headers, normalized_name};
 pub use whodid_engine::{Leaf, LeavesAt, Miss, Missed, Observed, Why, Witness};
 pub use whodid_match::RetentionCell;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use whodid_model::limits;
 
 use crate::InsightError;
-use crate::catalogue::{Table, TableField, TableRow};
+use crate::catalogue::{FieldKind, Table, TableField, TableRow};
 use crate::insights::Insights;
 
 mod cells;
@@ -54,6 +54,37 @@ impl Insights {
 
     /// Makes a table of an uploaded file. Errors: `Invalid` for what breaks a rule or a limit; nothing is made then.
     pub async fn create_reference_table(&self, new: NewTable) -> Result<Table, InsightError> {
+        let upload = new.upload_id.clone();
+        let mut table = self.empty_table(new).await?;
+        let taken = self.take_file(&mut table, &upload, 1).await;
+        self.keep(table, taken).await
+    }
+
+    /// Makes a table of a file with a header that was imported as a list: all columns are texts, the one of the
+    /// identifiers is the primary key.
+    pub(crate) async fn table_of_list(
+        &self,
+        name: &str,
+        file: std::fs::File,
+        headers: Vec<String>,
+        key: usize,
+    ) -> Result<Table, InsightError> {
+        let names = normalized_headers(&headers)?;
+        let field = |name: &String| TableField { name: name.clone(), kind: FieldKind::String };
+        let new = NewTable {
+            name: name.to_string(),
+            description: String::new(),
+            tags: Vec::new(),
+            fields: names.iter().map(field).collect(),
+            primary_keys: names.get(key).cloned().into_iter().collect(),
+            upload_id: String::new(),
+        };
+        let mut table = self.empty_table(new).await?;
+        let filled = self.fill(&mut table, Box::new(file), headers, 1).await;
+        self.keep(table, filled).await
+    }
+
+    async fn empty_table(&self, new: NewTable) -> Result<Table, InsightError> {
         let name = normalized_name(&new.name)?;
         let primary_key = checked_schema(&new.fields, &new.primary_keys)?;
         let tables = self.catalogue().tables().await?;
@@ -61,13 +92,11 @@ impl Insights {
             return Err(refuse(format!("a reference table `{name}` exists already")));
         }
         if tables.len() >= limits::REFERENCE_TABLES {
-            return Err(refuse(format!(
-                "there are {} tables already: that is the most",
-                limits::REFERENCE_TABLES
-            )));
+            let limit = limits::REFERENCE_TABLES;
+            return Err(refuse(format!("there are {limit} tables already: that is the most")));
         }
         let now = self.instant(None);
-        let mut table = Table {
+        Ok(Table {
             id: self.catalogue().new_id(),
             name,
             source: "LOCAL_FILE".to_string(),
@@ -80,9 +109,12 @@ impl Insights {
             row_count: 0,
             created_at: now,
             updated_at: now,
-        };
-        let taken = self.take_file(&mut table, &new.upload_id, 1).await;
-        let made = match taken {
+        })
+    }
+
+    /// Notes a table whose rows are in, or lets go of what came in.
+    async fn keep(&self, table: Table, filled: Result<(), InsightError>) -> Result<Table, InsightError> {
+        let made = match filled {
             Ok(()) => self.catalogue().insert_table(&table).await,
             Err(error) => Err(error),
         };

@@ -110,7 +110,7 @@ pub(crate) fn know_attribute(
     let unprefixed =
         ["first_", "last_"].into_iter().find_map(|prefix| bare.strip_prefix(prefix)).unwrap_or(bare);
     let known = WELL_KNOWN_OF_PROFILES.contains(&bare)
-        || names.iter().any(|known| known == bare || known.strip_prefix("last_") == Some(bare))
+        || names.iter().any(|known| path(known) == bare || known.strip_prefix("last_") == Some(bare))
         || [unprefixed, &own_path].into_iter().any(|path| carried(snapshot, path));
     if known {
         return Ok(());

@@ -39,7 +39,7 @@ impl Insights {
                 hint: Some(format!("write 1 to {}", limits::LIST_ROWS)),
             });
         }
-        let snapshot = self.inner.store.snapshot().await?.at(at);
+        let snapshot = self.snapshot().await?.at(at);
         for (index, column) in query.columns.iter().enumerate() {
             know_facet(&snapshot, column, &format!("/query/columns/{index}"))?;
         }

@@ -68,6 +68,8 @@ pub struct ImportRequest {
     pub tags: Vec<String>,
     /// Report, and change nothing.
     pub dry_run: bool,
+    /// Make a reference table of the same file, called like the segment.
+    pub as_table: bool,
 }
 
 /// What an import found and did.
@@ -103,6 +105,9 @@ pub struct ImportReport {
     pub size: u64,
     pub added: u64,
     pub removed: u64,
+    /// The reference table that was made of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_id: Option<String>,
     /// What is allowed and may not be meant.
     pub notes: Vec<String>,
 }
@@ -202,6 +207,8 @@ impl Insights {
     async fn import(&self, file: File, order: Order, job: JobContext) -> Result<Finished, InsightError> {
         let scratch = Scratch(self.list_folder().join(format!("{}.staged", job.id)));
         let rejects = self.job_folder().join(format!("{}.rejects.csv", job.id));
+        let on_disk = |source| InsightError::File { path: scratch.0.display().to_string(), source };
+        let again = file.try_clone().map_err(on_disk)?;
         let (path, context) = (scratch.0.clone(), job.clone());
         let (key, column) = (order.key, order.request.column.clone());
         let staged = off_thread(move || stage(file, key, column.as_deref(), &path, &rejects, &context));
@@ -238,11 +245,40 @@ impl Insights {
             size: 0,
             added: 0,
             removed: 0,
+            table_id: None,
             notes,
         };
-        let segment_id = self.settle(&order, &list, &job, &mut report).await?;
+        if order.request.as_table && !order.request.dry_run {
+            report.table_id = Some(self.table_beside(again, &order, &report).await?);
+        }
+        let settled = self.settle(&order, &list, &job, &mut report).await;
+        if let (Err(_), Some(table)) = (&settled, &report.table_id) {
+            self.delete_reference_table(table).await?;
+        }
+        let segment_id = settled?;
         let report = serde_json::to_value(report).unwrap_or_default();
         Ok(Finished { report, segment_id })
+    }
+
+    /// Makes a reference table of the same file, and answers its id.
+    async fn table_beside(
+        &self,
+        mut file: File,
+        order: &Order,
+        report: &ImportReport,
+    ) -> Result<String, InsightError> {
+        let rewound = file.seek(SeekFrom::Start(0)).map(|_| ());
+        rewound.map_err(|source| InsightError::File { path: "the imported file".to_string(), source })?;
+        let headers = report.header.clone().ok_or_else(|| InsightError::Invalid {
+            pointer: Some("as_table".to_string()),
+            message: "the file has no header, so its columns have no names".to_string(),
+            hint: Some("write their names into the first line".to_string()),
+        })?;
+        let name = match &order.segment {
+            Some(id) => self.catalogue().segment(id).await?.name,
+            None => order.request.name.clone(),
+        };
+        Ok(self.table_of_list(&name, file, headers, report.column - 1).await?.id)
     }
 
     async fn matched(

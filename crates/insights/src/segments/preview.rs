@@ -24,7 +24,7 @@ impl Insights {
     ) -> Result<Preview, InsightError> {
         let at = self.instant(at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let membership = self.membership_in(&snapshot, definition, at).await?;
         self.previewed(&snapshot, definition, membership, sample_size, &asked, at).await
     }
@@ -39,7 +39,7 @@ impl Insights {
     ) -> Result<Preview, InsightError> {
         let at = self.instant(at);
         let asked = Asked::new(at);
-        let snapshot = self.inner.store.snapshot().await?;
+        let snapshot = self.snapshot().await?;
         let segments = self.referred(definition).await?;
         let pointers: Vec<String> = definition.leaves().into_iter().map(|(pointer, _)| pointer).collect();
         let Inner { engine, timezone, .. } = &*self.inner;

@@ -93,16 +93,28 @@ impl Insights {
     ) -> Result<(), InsightError> {
         let unknown = || refuse(format!("there is no upload `{upload}`"));
         let found = self.catalogue().upload(upload).await?.ok_or_else(unknown)?;
-        let files = self.parts(&found)?;
-        let columns = columns(table, &found.headers)?;
+        let mut parts: Box<dyn Read + Send> = Box::new(std::io::empty());
+        for file in self.parts(&found)? {
+            parts = Box::new(parts.chain(file));
+        }
+        self.fill(table, parts, found.headers, generation).await?;
+        std::fs::remove_dir_all(self.upload_folder(&found.id)).ok();
+        Ok(())
+    }
+
+    /// The same of a file that is here.
+    pub(super) async fn fill(
+        &self,
+        table: &mut Table,
+        input: Box<dyn Read + Send>,
+        headers: Vec<String>,
+        generation: i64,
+    ) -> Result<(), InsightError> {
+        let columns = columns(table, &headers)?;
         let (sender, mut chunks) = mpsc::channel::<Vec<TableRow>>(CHUNKS_AHEAD);
-        let (shape, headers) = (table.clone(), found.headers.clone());
+        let shape = table.clone();
         let reading = off_thread(move || {
-            let mut parts: Box<dyn Read> = Box::new(std::io::empty());
-            for file in files {
-                parts = Box::new(parts.chain(file));
-            }
-            read_rows(parts, &shape, &headers, &columns, &mut |chunk| sender.blocking_send(chunk).is_ok())
+            read_rows(input, &shape, &headers, &columns, &mut |chunk| sender.blocking_send(chunk).is_ok())
         });
         let writing = async {
             while let Some(chunk) = chunks.recv().await {
@@ -125,7 +137,6 @@ impl Insights {
                 "error_message": reason,
             }),
         };
-        std::fs::remove_dir_all(self.upload_folder(&found.id)).ok();
         Ok(())
     }
 

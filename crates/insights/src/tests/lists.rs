@@ -75,6 +75,7 @@ async fn import(insights: &Insights, mode: ImportMode, csv: &[u8]) -> bool {
         description: String::new(),
         tags: Vec::new(),
         dry_run: false,
+        as_table: false,
     };
     let Ok(job) = insights.import_list(file, request).await else { return false };
     loop {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use whodid_insights::{Connecting, Connection, ConnectionField, FieldUpdate, Mapped};
+use whodid_insights::{Connecting, Connection, ConnectionField, FieldUpdate};
 use whodid_model::{EntityKind, Instant};
 
 use crate::auth::{MayRead, MayWrite};
@@ -19,11 +19,7 @@ use crate::problem::Problem;
 use crate::services::Services;
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
-    OpenApiRouter::new()
-        .routes(routes!(mapping))
-        .routes(routes!(list))
-        .routes(routes!(create, update))
-        .routes(routes!(delete))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(create, update)).routes(routes!(delete))
 }
 
 fn entity(name: &str) -> Result<EntityKind, Problem> {
@@ -35,45 +31,6 @@ fn entity(name: &str) -> Result<EntityKind, Problem> {
             format!("`{other}` have no connections; write users or accounts"),
         )),
     }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct MappingAnswer {
-    attributes: Vec<MappedAnswer>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct MappedAnswer {
-    /// Joined attributes carry an `@`.
-    attribute: String,
-    #[serde(rename = "type")]
-    kind: String,
-    display_name: String,
-    description: String,
-    groups: Vec<String>,
-    is_custom: bool,
-}
-
-impl From<Mapped> for MappedAnswer {
-    fn from(mapped: Mapped) -> MappedAnswer {
-        let Mapped { attribute, kind, display_name, description, groups, is_custom } = mapped;
-        MappedAnswer { attribute, kind, display_name, description, groups, is_custom }
-    }
-}
-
-/// Every attribute that profiles of users or accounts can have.
-#[utoipa::path(
-    get, path = "/{entity}/mapping", tag = "Audiences", params(("entity" = String, Path)),
-    responses((status = 200, body = One<MappingAnswer>))
-)]
-async fn mapping(
-    _: MayRead,
-    State(services): State<Services>,
-    Path(kind): Path<String>,
-) -> Answer<One<MappingAnswer>> {
-    let mapped = services.insights.mapping(entity(&kind)?).await?;
-    let attributes = mapped.into_iter().map(MappedAnswer::from).collect();
-    Ok(Json(one("get_mappings_response", "get_mappings_response", MappingAnswer { attributes })))
 }
 
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

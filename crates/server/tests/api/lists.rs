@@ -57,7 +57,7 @@ async fn a_list_is_imported_changed_and_exported() {
     assert_eq!((&dry["report"]["size"], &dry["segment_id"]), (&json!(3), &json!(null)));
     assert_eq!(server.get("/segments").await.1["data"], json!([]));
 
-    let done = import(&server, file, &fields).await;
+    let done = import(&server, file, &[&fields[..], &[("as_table", "true")]].concat()).await;
     let report = &done["report"];
     let numbers =
         ["rows", "identifiers", "duplicates", "matched", "unmatched", "rejected_count", "size", "added"];
@@ -65,6 +65,10 @@ async fn a_list_is_imported_changed_and_exported() {
     assert_eq!(numbers, [5, 3, 1, 2, 1, 1, 3, 3], "{report}");
     assert_eq!(report["rejected"][0]["line"], 6);
     assert_eq!(report["extra_columns"], json!(["plan"]));
+    let table =
+        format!("/api/v2/reference-tables/tables/{}/rows?row_id=bea", report["table_id"].as_str().unwrap());
+    let (_, row) = answer(server.request(Method::GET, &table)).await;
+    assert_eq!(row["data"][0]["attributes"]["values"], json!({"user_id": "bea", "plan": "free"}), "{row}");
     let id = done["segment_id"].as_str().unwrap();
     let (_, segment) = server.get(&format!("/segments/{id}")).await;
     let attributes = &segment["data"]["attributes"];

@@ -47,6 +47,10 @@ pub(super) struct ImportArguments {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
+
+    /// Make a reference table of the same file, called like the segment
+    #[arg(long)]
+    as_table: bool,
 }
 
 pub(super) async fn import(client: &Client, arguments: &ImportArguments) -> Result<Value, CliError> {
@@ -82,6 +86,7 @@ fn around(arguments: &ImportArguments, file: &Path) -> (String, String) {
         ("mode", Some(arguments.mode.as_str())),
         ("description", Some(arguments.description.as_str())),
         ("tags", Some(tags.as_str())),
+        ("as_table", Some(if arguments.as_table { "true" } else { "false" })),
         ("dry_run", Some(if arguments.dry_run { "true" } else { "false" })),
     ];
     let mut before = String::new();

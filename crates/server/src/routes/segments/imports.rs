@@ -49,9 +49,11 @@ struct ImportForm {
     tags: Option<String>,
     /// Report, and change nothing.
     dry_run: bool,
+    /// Make a reference table of the same file, called like the segment.
+    as_table: bool,
 }
 
-const FIELDS: &str = "file, name, segment_id, key, column, mode, description, tags and dry_run";
+const FIELDS: &str = "file, name, segment_id, key, column, mode, description, tags, dry_run and as_table";
 
 /// Makes a static segment from a file of identifiers, or changes one: 202 with the job that does it. Identifiers that
 /// nobody is known by yet are kept, and whoever appears by one of them later is a member then.
@@ -94,6 +96,7 @@ async fn read(mut multipart: Multipart, services: &Services) -> Result<ImportFor
             "mode" => form.mode = text(field).await?,
             "description" => form.description = text(field).await?,
             "tags" => form.tags = text(field).await?,
+            "as_table" => form.as_table = flag("as_table", text(field).await?)?,
             "dry_run" => form.dry_run = flag("dry_run", text(field).await?)?,
             _ => {
                 return Err(
@@ -172,6 +175,7 @@ impl ImportForm {
             description: self.description.clone().unwrap_or_default(),
             tags: tags.filter(|tag| !tag.is_empty()).map(str::to_string).collect(),
             dry_run: self.dry_run,
+            as_table: self.as_table,
         })
     }
 }
