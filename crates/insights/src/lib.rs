@@ -55,7 +55,8 @@ pub use segments::{
     Ambiguous, Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff,
     DiffRequest, Estimate, Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, ImportMode,
     ImportReport, ImportRequest, ListedIdentifiers, Member, Members, MembersRequest, NewSegment, Note, Pair,
-    Preview, Region, RejectedLine, Segment, SegmentChange, Side, UnmatchedRequest, UsedIn,
+    Preview, Recent, RecordState, Refreshed, Region, RejectedLine, Segment, SegmentChange, Side,
+    UnmatchedRequest, UsedIn,
 };
 pub use tables::{NewTable, NewUpload, TableChange, normalized_headers, normalized_name};
 pub use whodid_engine::{

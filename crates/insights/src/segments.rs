@@ -1,12 +1,11 @@
 //! Segments: preview, save, list, members.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 use whodid_engine::{EntitySet, Membership};
-use whodid_model::entity::ANONYMOUS_PREFIX;
-use whodid_model::{EntityKind, IdentifierKey, Instant, Span, limits};
+use whodid_model::{EntityKind, IdentifierKey, Instant, Span};
 use whodid_query::definition::{Definition, Warning};
 use whodid_query::echo::echo;
 
@@ -24,6 +23,7 @@ mod imports;
 mod lists;
 mod members;
 mod preview;
+mod refresh;
 mod why;
 
 pub use as_code::{Applied, AppliedChange, ApplyAction, CodedSegment};
@@ -34,6 +34,7 @@ pub use history::{History, HistoryPoint, HistoryRequest, HistoryStep};
 pub use imports::{Ambiguous, ImportMode, ImportReport, ImportRequest, RejectedLine};
 pub use lists::{ListedIdentifiers, UnmatchedRequest};
 pub use members::{Member, Members, MembersRequest};
+pub use refresh::{Recent, RecordState, Refreshed};
 pub use why::Explained;
 
 /// A definition's answer before it is saved.
@@ -130,6 +131,9 @@ pub struct Segment {
     pub echo: String,
     pub used_in: Vec<UsedIn>,
     pub warnings: Vec<Note>,
+    /// What was recorded of a dynamic segment.
+    #[serde(skip)]
+    pub recent: Recent,
 }
 
 /// Something that refers to a segment.
@@ -203,7 +207,7 @@ impl Insights {
         let stored = self.catalogue().list_segments(search, page).await?;
         let mut items = Vec::with_capacity(stored.items.len());
         for segment in stored.items {
-            items.push(self.shown(segment).await?);
+            items.push(self.shown_or_failed(segment).await?);
         }
         Ok(Page { items, next: stored.next })
     }
@@ -227,15 +231,41 @@ impl Insights {
     pub async fn words(&self, definition: &Definition) -> Result<String, InsightError> {
         let mut names = HashMap::new();
         for (_, id) in definition.segments() {
-            names.insert(id.to_string(), self.catalogue().segment(id).await?.name);
+            names.insert(id.to_string(), self.catalogue().segment_or_deleted(id).await?.name);
         }
         Ok(echo(definition, &|id| names.get(id).cloned()))
     }
 
     async fn shown(&self, stored: catalogue::Segment) -> Result<Segment, InsightError> {
         let definition = read_definition(&stored.definition)?;
-        let asked = Asked::new(self.instant(None));
         let known = self.size(&stored, &definition).await?;
+        self.described(stored, known, None).await
+    }
+
+    /// For lists: a segment that can't be evaluated is shown with its last good size, and says why.
+    async fn shown_or_failed(&self, stored: catalogue::Segment) -> Result<Segment, InsightError> {
+        let definition = read_definition(&stored.definition)?;
+        match self.size(&stored, &definition).await {
+            Ok(known) => self.described(stored, known, None).await,
+            Err(error) => {
+                let last = self.catalogue().last_point(&stored.id).await?;
+                let (as_of, watermark, size) =
+                    last.map_or((stored.created_at, 0, 0), |point| (point.at, point.watermark, point.size));
+                let known = KnownSize { version: stored.version, watermark, as_of, size };
+                self.described(stored, known, Some(error)).await
+            }
+        }
+    }
+
+    async fn described(
+        &self,
+        stored: catalogue::Segment,
+        known: KnownSize,
+        error: Option<InsightError>,
+    ) -> Result<Segment, InsightError> {
+        let definition = read_definition(&stored.definition)?;
+        let asked = Asked::new(self.instant(None));
+        let recent = self.recent(&stored.id, known.size, error.as_ref()).await?;
         let used_in = self.catalogue().used_in(&stored.id).await?;
         Ok(Segment {
             // The size may have been known already: the answer is as of then.
@@ -260,6 +290,7 @@ impl Insights {
             },
             used_in: used_in.into_iter().map(UsedIn::from).collect(),
             warnings: definition.warnings().into_iter().map(Note::from).collect(),
+            recent,
             id: stored.id,
         })
     }

@@ -4,6 +4,7 @@ mod agreement;
 mod as_code;
 mod journeys;
 mod lists;
+mod refresh;
 mod segments;
 
 use std::sync::Arc;

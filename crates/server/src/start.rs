@@ -11,14 +11,18 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::task::JoinHandle;
-use whodid_insights::InsightError;
+use tokio_util::task::AbortOnDropHandle;
 use whodid_insights::catalogue::{NewKey, PageRequest, Scope};
+use whodid_insights::{InsightError, Insights, Refreshed};
 use whodid_model::{Clock, limits};
 use whodid_store::StoreError;
 
 use crate::config::{Config, ConfigError};
 use crate::routes;
 use crate::services::Services;
+
+/// How often it is looked whether a segment's record is due.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -48,6 +52,7 @@ pub struct Server {
     tls: Option<RustlsConfig>,
     drain: Duration,
     serving: JoinHandle<std::io::Result<()>>,
+    refreshing: AbortOnDropHandle<()>,
 }
 
 impl Server {
@@ -78,7 +83,8 @@ impl Server {
                 tokio::spawn(plain.acceptor(acceptor).serve(app))
             }
         };
-        let server = Server { services, address, handle, tls, drain: config.drain, serving };
+        let refreshing = AbortOnDropHandle::new(tokio::spawn(keep_refreshing(services.insights.clone())));
+        let server = Server { services, address, handle, tls, drain: config.drain, serving, refreshing };
         if let Some(path) = &config.write_address {
             std::fs::write(path, format!("{}\n", server.url()))
                 .map_err(|source| StartError::WriteAddress { path: path.clone(), source })?;
@@ -97,6 +103,11 @@ impl Server {
         Ok(())
     }
 
+    /// Records what is due of every dynamic segment now.
+    pub async fn refresh(&self) -> Result<Refreshed, StartError> {
+        Ok(self.services.insights.refresh_due().await?)
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -113,6 +124,7 @@ impl Server {
 
     /// Answers what is under way, takes no more, and writes everything down.
     pub async fn stop(self) -> Result<(), StartError> {
+        self.refreshing.abort();
         self.handle.graceful_shutdown(Some(self.drain));
         if self.serving.await.is_err() {
             tracing::warn!("the server did not stop in order");
@@ -121,6 +133,7 @@ impl Server {
     }
 }
 
+        self.refreshing.abort();
 /// Slow and oversized heads of requests are not waited for.
 fn bound(builder: &mut Builder<TokioExecutor>, slow_client: Duration) {
     builder

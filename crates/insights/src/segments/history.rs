@@ -1,11 +1,11 @@
-//! How a segment's size went, evaluated at each instant over one snapshot: nothing is recorded, so nothing drifts.
+//! How a segment's size went: what was recorded where there is a record, else evaluated at each instant over one snapshot.
 
 use jiff::ToSpan;
 use serde::Serialize;
 use whodid_model::{Instant, Span, limits};
 
-use super::comparing::Difference;
 use super::ids;
+use super::refresh::{difference, hashes};
 use crate::InsightError;
 use crate::insights::{Insights, read_definition};
 use crate::meta::{Asked, Meta};
@@ -17,6 +17,8 @@ pub struct HistoryRequest {
     /// Absent: now.
     pub to: Option<Instant>,
     pub step: HistoryStep,
+    /// Evaluate recorded points again, too, and say where the record differs.
+    pub verify: bool,
 }
 
 /// The distance between two points. Days, weeks and months are those of the workspace's calendar.
@@ -42,6 +44,8 @@ pub struct HistoryPoint {
     pub joined: Option<u64>,
     /// Members at the point before who are none here; absent at the first.
     pub left: Option<u64>,
+    /// What the record says of this instant, where it has a point by the same definition.
+    pub recorded: Option<u64>,
 }
 
 const DEFAULT_SPAN: Span = Span::from_days(30);
@@ -71,16 +75,25 @@ impl Insights {
         let asked = Asked::new(to);
         let snapshot = self.snapshot().await?;
         let mut points = Vec::new();
-        let mut before: Option<Vec<String>> = None;
+        let mut before: Option<Vec<u64>> = None;
         for at in self.instants(from, to, request.step)? {
-            let membership = self.membership_in(&snapshot, &definition, at).await?;
-            let members = ids(&membership, &membership.members);
-            let difference = before.map(|before| Difference::of(before, &members));
+            let recorded = self.catalogue().point(id, at).await?;
+            let recorded = recorded.filter(|point| point.version == segment.version);
+            let kept = recorded.as_ref().and_then(|point| point.members.clone());
+            let members = match kept.filter(|_| !request.verify) {
+                Some(members) => members,
+                None => {
+                    let membership = self.membership_in(&snapshot, &definition, at).await?;
+                    hashes(&ids(&membership, &membership.members))
+                }
+            };
+            let difference = before.map(|before| difference(&before, &members));
             points.push(HistoryPoint {
                 at,
                 size: members.len() as u64,
-                joined: difference.as_ref().map(|difference| difference.joined.len() as u64),
-                left: difference.as_ref().map(|difference| difference.left.len() as u64),
+                joined: difference.map(|(joined, _)| joined),
+                left: difference.map(|(_, left)| left),
+                recorded: recorded.map(|point| point.size),
             });
             before = Some(members);
         }

@@ -53,7 +53,7 @@ async fn history_is_the_member_list_of_each_instant() {
     for (step, points) in [("day", 9), ("12h", 17), ("week", 3)] {
         let step = HistoryStep::parse(step).unwrap();
         let from = Instant::parse("2026-10-31T12:00:00Z");
-        let request = HistoryRequest { from, to: None, step };
+        let request = HistoryRequest { from, to: None, step, verify: false };
         let history = workspace.insights.history(&segment.id, &request).await.unwrap();
         assert_eq!(history.points.len(), points);
         assert_eq!(history.points[points - 1].at.to_string(), NOW);
@@ -66,7 +66,8 @@ async fn history_is_the_member_list_of_each_instant() {
             before = Some(members);
         }
     }
-    let request = HistoryRequest { from: None, to: None, step: HistoryStep::parse("1m").unwrap() };
+    let request =
+        HistoryRequest { from: None, to: None, step: HistoryStep::parse("1m").unwrap(), verify: false };
     let error = workspace.insights.history(&segment.id, &request).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().contains("400 points")),

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::catalogue::{PageRequest, SegmentVersion};
-use whodid_insights::{NewSegment, Note, Segment, SegmentChange};
+use whodid_insights::{NewSegment, Note, RecordState, Segment, SegmentChange};
 use whodid_model::{EntityKind, IdentifierKey, Instant};
 use whodid_query::definition::Definition;
 
@@ -125,6 +125,22 @@ struct SegmentAttributes {
     /// What refers to it.
     used_in: Vec<UsedIn>,
     warnings: Vec<NoteAnswer>,
+    /// Recorded sizes of a dynamic segment, oldest first: midnights of the workspace, then the latest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recent: Vec<RecentSize>,
+    /// The size now less that of a week ago, where that was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_7d: Option<i64>,
+    /// `kind`: fresh, stale (`since`), or failed (`since`, `reason`: the size is the last good one).
+    #[schema(value_type = Object)]
+    state: RecordState,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct RecentSize {
+    #[schema(value_type = String, format = DateTime)]
+    at: Instant,
+    size: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -155,6 +171,9 @@ fn resource(segment: Segment) -> Resource<SegmentAttributes> {
         echo: segment.echo,
         used_in: used_in.map(|user| UsedIn { kind: user.kind, id: user.id, name: user.name }).collect(),
         warnings: segment.warnings.into_iter().map(NoteAnswer::from).collect(),
+        recent: segment.recent.points.into_iter().map(|(at, size)| RecentSize { at, size }).collect(),
+        change_7d: segment.recent.change_7d,
+        state: segment.recent.state,
     };
     Resource { id: segment.id, kind: TYPE, attributes }
 }

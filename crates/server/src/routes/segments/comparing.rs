@@ -37,6 +37,9 @@ struct HistoryParameters {
     to: Option<Instant>,
     /// `hour`, `day`, `week`, `month` or a duration such as `6h`; absent: `day`.
     step: Option<String>,
+    /// Evaluate recorded points again: where `recorded` differs from `size`, events came late.
+    #[serde(default)]
+    verify: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,15 +56,25 @@ struct PointAnswer {
     joined: Option<u64>,
     /// Who was there at the point before and is not; null at the first point.
     left: Option<u64>,
+    /// What was recorded at the time by the same definition; absent where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<u64>,
 }
 
 impl From<HistoryPoint> for PointAnswer {
     fn from(point: HistoryPoint) -> PointAnswer {
-        PointAnswer { at: point.at, size: point.size, joined: point.joined, left: point.left }
+        PointAnswer {
+            at: point.at,
+            size: point.size,
+            joined: point.joined,
+            left: point.left,
+            recorded: point.recorded,
+        }
     }
 }
 
-/// How a segment's size went, by its definition of now. Evaluated when asked, so late events are in it.
+/// How a segment's size went, by its definition of now: as recorded where there is a record of the instant, evaluated
+/// elsewhere.
 #[utoipa::path(
     get, path = "/segments/{id}/history", tag = "Segments", params(("id" = String, Path), HistoryParameters),
     responses((status = 200, body = One<HistoryAnswer, AnswerMeta>))
@@ -77,7 +90,8 @@ async fn history(
         let detail = format!("`{step}` is not a step; write hour, day, week, month or a duration such as 6h");
         Problem::invalid(detail).at("step")
     })?;
-    let request = HistoryRequest { from: parameters.from, to: parameters.to, step };
+    let request =
+        HistoryRequest { from: parameters.from, to: parameters.to, step, verify: parameters.verify };
     let history = services.insights.history(&id, &request).await?;
     let attributes = HistoryAnswer { points: history.points.into_iter().map(PointAnswer::from).collect() };
     Ok(Json(One { data: Resource { id, kind: HISTORY_TYPE, attributes }, meta: history.meta.into() }))
