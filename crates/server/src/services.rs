@@ -44,8 +44,6 @@ pub(crate) struct Parts {
     pub(crate) tls: bool,
     pub(crate) rates: Rates,
     pub(crate) started_at: Instant,
-    /// Whether this server itself speaks TLS.
-    pub(crate) over_tls: bool,
     pub(crate) login_codes: LoginCodes,
     pub(crate) editors: Editors,
     pub(crate) tail: Tail,
@@ -84,7 +82,6 @@ impl Services {
             data: config.data.clone(),
             slow_client: config.slow_client,
             tls: config.tls.is_some(),
-            over_tls: config.tls.is_some(),
             login_codes: LoginCodes::default(),
             rates: Rates::default(),
             editors: Editors::default(),

@@ -133,7 +133,18 @@ impl Server {
     }
 }
 
-        self.refreshing.abort();
+/// Keeps the record of dynamic segments for as long as the server runs.
+async fn keep_refreshing(insights: Insights) {
+    let mut ticks = tokio::time::interval(REFRESH_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = insights.refresh_due().await {
+            tracing::warn!(%error, "segments could not be refreshed");
+        }
+    }
+}
+
 /// Slow and oversized heads of requests are not waited for.
 fn bound(builder: &mut Builder<TokioExecutor>, slow_client: Duration) {
     builder

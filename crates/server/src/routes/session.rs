@@ -98,7 +98,7 @@ async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let holder = holder(&services, body.attributes(TYPE)?).await?;
     let (session, token) = services.catalogue().open_session(&holder).await?;
-    let cookie = session::set_cookie(Some(&token), services.tls || services.over_tls || session::over_tls(&headers))?;
+    let cookie = session::set_cookie(Some(&token), services.tls || session::over_tls(&headers))?;
     Ok((cookie, Json(shown(&services, session, &token))))
 }
 
@@ -148,6 +148,6 @@ async fn delete(State(services): State<Services>, headers: HeaderMap) -> Result<
         require_csrf(&headers)?;
         services.catalogue().close_session(&token).await?;
     }
-    let cookie = session::set_cookie(None, services.tls || services.over_tls || session::over_tls(&headers))?;
+    let cookie = session::set_cookie(None, services.tls || session::over_tls(&headers))?;
     Ok((StatusCode::NO_CONTENT, cookie))
 }
