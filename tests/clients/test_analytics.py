@@ -78,7 +78,8 @@ class Analytics(unittest.TestCase):
         answered, expected = dict(answered), {group: n for group, n in expected.items() if n is not None}
         self.assertEqual(answered.keys(), expected.keys())
         for group, n in expected.items():
-            self.assertAlmostEqual(answered[group], n, places=6, msg=group)
+            # Between two values a percentile is interpolated in steps of a millionth of their distance.
+            self.assertAlmostEqual(answered[group], n, delta=1e-4, msg=group)
 
     def test_every_aggregation_by_every_facet(self):
         searches = {

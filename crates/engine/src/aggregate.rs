@@ -1,7 +1,7 @@
 //! Numbers over events, grouped: DataFusion's own aggregation above our scan, or above counts by code where all that is
 //! asked for is events and users.
 //!
-//! Every number is exact. A percentile holds the values of its group in memory while it is computed, 8 bytes each.
+//! Every number is exact; a percentile between two values is so to a millionth of their distance. A percentile holds the values of its group in memory while it is computed, 8 bytes each.
 
 use std::sync::Arc;
 
