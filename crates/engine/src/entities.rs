@@ -143,12 +143,12 @@ fn accounts(snapshot: &Snapshot, at: Instant) -> Vec<String> {
         let Some(column) = half.columns.attribute(whodid_model::event::paths::ACCOUNT_ID) else { continue };
         let mut seen = vec![false; column.dictionary().len() + 1];
         for (_, run) in half.runs() {
-            for row in run.rows().take_while(|row| half.columns.ts_us()[*row] < at.0) {
+            for row in run.rows().take_while(|row| half.columns.ts_us().get(*row) < at.0) {
                 seen[column.codes().get(row) as usize] = true;
             }
         }
         let values = column.dictionary().iter().zip(&seen[1..]).filter(|(_, seen)| **seen);
-        names.extend(values.filter_map(|(value, _)| account_name(value)));
+        names.extend(values.filter_map(|(value, _)| account_name(&value)));
     }
     let mut names: Vec<String> = names.into_iter().collect();
     names.sort_unstable();

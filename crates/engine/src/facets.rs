@@ -67,7 +67,7 @@ impl Shape {
     /// Of a sorted dictionary: its two ends tell whether all values are of one kind.
     fn of_column(column: &Column) -> Option<Shape> {
         let dictionary = column.dictionary();
-        let (first, last) = (Shape::of(dictionary.first()?)?, Shape::of(dictionary.last()?)?);
+        let (first, last) = (Shape::of(&dictionary.first()?)?, Shape::of(&dictionary.last()?)?);
         Some(first.with(last))
     }
 
@@ -85,7 +85,7 @@ fn absent_rows(half: Half<'_>, at: Instant) -> Vec<usize> {
     let mut absent = Vec::new();
     for (index, run) in columns.runs().iter().enumerate() {
         let alive = half.is_alive(index as u32);
-        absent.extend(run.rows().filter(|row| !alive || columns.ts_us()[*row] >= at.0));
+        absent.extend(run.rows().filter(|row| !alive || columns.ts_us().get(*row) >= at.0));
     }
     absent
 }
@@ -93,9 +93,9 @@ fn absent_rows(half: Half<'_>, at: Instant) -> Vec<usize> {
 /// How many of the rows that are there have each code.
 fn counts<'a>(column: &'a Column, absent: &[usize]) -> Cow<'a, [u32]> {
     if absent.is_empty() {
-        return Cow::Borrowed(column.counts());
+        return column.counts();
     }
-    let mut counts = column.counts().to_vec();
+    let mut counts = column.counts().into_owned();
     for row in absent {
         counts[column.codes().get(*row) as usize] -= 1;
     }
@@ -156,7 +156,7 @@ impl Engine {
         let mut columns = Vec::new();
         for half in halves(snapshot) {
             if let Some(column) = half.columns.attribute(path) {
-                columns.push((column.dictionary(), counts(column, &absent_rows(half, at))));
+                columns.push((column.dictionary().values(), counts(column, &absent_rows(half, at))));
             }
         }
         let mut top = Top::new(limit);
@@ -219,7 +219,7 @@ impl PartialEq for Head<'_> {
 impl Eq for Head<'_> {}
 
 /// Goes through several sorted dictionaries side by side: each value once, with the sum of its counts.
-fn merge<'a>(columns: &'a [(&'a [Value], Cow<'a, [u32]>)], mut visit: impl FnMut(&'a Value, u64)) {
+fn merge<'a>(columns: &'a [(Cow<'a, [Value]>, Cow<'a, [u32]>)], mut visit: impl FnMut(&'a Value, u64)) {
     let head = |dictionary: usize, place: usize| -> Option<Head<'a>> {
         columns[dictionary].0.get(place).map(|value| Head { value, dictionary, place })
     };

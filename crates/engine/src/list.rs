@@ -225,8 +225,8 @@ fn addresses(snapshot: &Snapshot, everyone: &EntitySet, at: Instant) -> Vec<Vec<
                 half.runs().filter(|(ordinal, _)| everyone.bucket(bucket).contains(*ordinal))
             {
                 let rows = run.rows();
-                let before = half.columns.ts_us()[rows.clone()].partition_point(|ts_us| *ts_us < at.0);
-                let latest = rows.take(before).rev().find_map(|row| column.value(row));
+                let before = half.columns.ts_us().rows_before(rows, at.0);
+                let latest = before.rev().find_map(|row| column.value(row));
                 if let Some(value) = latest {
                     let address = IdentifierKey::UsrEmail.normalized(&value.as_text()).into_owned();
                     addresses[IdList::bucket_of(&address)].push((address, bucket, ordinal));

@@ -110,11 +110,11 @@ impl<'a> RowTest<'a> {
             Facet::Path(path) => match path.as_str() {
                 "type" => RowTest::Kinds(EventType::ALL.map(|kind| term.test.matches_text(kind.name()))),
                 "id" => {
-                    let holds = |row: usize| term.test.matches_text(&columns.ids()[row]);
+                    let holds = |row: usize| term.test.matches_text(&columns.ids().get(row));
                     RowTest::Known(Mask::from_test(columns.rows(), holds))
                 }
                 "ts" | "timestamp" | "date" => {
-                    let holds = |row: usize| test_instant(term, columns.ts_us()[row]);
+                    let holds = |row: usize| test_instant(term, columns.ts_us().get(row));
                     RowTest::Known(Mask::from_test(columns.rows(), holds))
                 }
                 path => match columns.attribute(path).map(test) {

@@ -1,6 +1,8 @@
 //! One `performed` clause over the events of one entity at a time: search queries become step bits, the pure kernels
 //! of `whodid-match` decide.
 
+use std::borrow::Cow;
+
 use jiff::tz::TimeZone;
 use roaring::RoaringBitmap;
 use whodid_match as kernel;
@@ -168,10 +170,10 @@ impl Prepared<'_> {
             return;
         }
         for_each_hit_run(half, hits, |run, rows| {
-            let row = |row: &usize| Row { half: number as u32, row: *row as u32, ts_us: ts_us[*row] };
+            let row = |row: &usize| Row { half: number as u32, row: *row as u32, ts_us: ts_us.get(*row) };
             scratch.rows.clear();
             scratch.rows.extend(rows.iter().map(row));
-            let holds = self.decide(EntityKind::User, ts_us[starts[run] as usize], scratch);
+            let holds = self.decide(EntityKind::User, ts_us.get(starts[run] as usize), scratch);
             decided(half.first_ordinal + run as u32, holds);
         });
     }
@@ -275,7 +277,8 @@ impl Prepared<'_> {
     fn measure(&self, aggregation: Aggregation, range: TimeRange, rows: &[Row]) -> Option<f64> {
         let inside = rows.iter().filter(|row| range.contains(Instant(row.ts_us)));
         let value = |row: &Row| self.halves[row.half as usize].measured?.value(row.row as usize);
-        let values: Vec<&Value> = inside.filter_map(value).collect();
+        let values: Vec<Cow<'_, Value>> = inside.filter_map(value).collect();
+        let values: Vec<&Value> = values.iter().map(AsRef::as_ref).collect();
         let aggregation = match aggregation {
             Aggregation::Sum => kernel::Aggregation::Sum,
             Aggregation::Avg => kernel::Aggregation::Avg,

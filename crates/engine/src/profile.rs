@@ -2,6 +2,7 @@
 //!
 //! A profile is a view of an entity's events before the evaluation instant; nothing of it is stored by itself.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
@@ -110,8 +111,9 @@ impl Attribute {
 
     /// The attribute's value for the entity with these rows, in order; none if it has none.
     pub(crate) fn value(&self, streams: &Streams<'_>, id: &str, rows: &[Row]) -> Option<Value> {
-        let value =
-            |row: &Row, path: &str| streams.columns(row).attribute(path)?.value(row.row as usize).cloned();
+        let value = |row: &Row, path: &str| {
+            streams.columns(row).attribute(path)?.value(row.row as usize).map(Cow::into_owned)
+        };
         let instant = |row: &Row| Value::Text(Instant(row.ts_us).to_string());
         let number = |n: usize| Value::Number(n as f64);
         let distinct = |path: &str| {

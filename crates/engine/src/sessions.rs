@@ -156,9 +156,9 @@ fn derive(snapshot: &Snapshot, wanted: Option<&[&str]>, at: Instant) -> Vec<(Own
         let sessions: Vec<Option<u32>> = std::iter::once(None).chain(known).collect();
         let (ts_us, kinds) = (half.columns.ts_us(), half.columns.kinds());
         for (_, run) in half.runs() {
-            for row in run.rows().filter(|row| ts_us[*row] < at.0 && kinds[*row] != EventType::Server) {
+            for row in run.rows().filter(|row| ts_us.get(*row) < at.0 && kinds[*row] != EventType::Server) {
                 if let Some(session) = sessions[column.codes().get(row) as usize] {
-                    rows.push((session, Row { half: number as u32, row: row as u32, ts_us: ts_us[row] }));
+                    rows.push((session, Row { half: number as u32, row: row as u32, ts_us: ts_us.get(row) }));
                 }
             }
         }
@@ -166,7 +166,7 @@ fn derive(snapshot: &Snapshot, wanted: Option<&[&str]>, at: Instant) -> Vec<(Own
     rows.sort_unstable_by(|(a_session, a), (b_session, b)| {
         let key = |row: &Row| {
             let columns = streams.columns(row);
-            (&columns.ids()[row.row as usize], columns.kinds()[row.row as usize])
+            (columns.ids().get(row.row as usize), columns.kinds()[row.row as usize])
         };
         (a_session, a.ts_us).cmp(&(b_session, b.ts_us)).then_with(|| key(a).cmp(&key(b)))
     });
@@ -230,7 +230,7 @@ impl Session<'_, '_> {
     }
 
     fn value(&self, row: &Row, path: &str) -> Option<Value> {
-        self.streams.columns(row).attribute(path)?.value(row.row as usize).cloned()
+        self.streams.columns(row).attribute(path)?.value(row.row as usize).map(std::borrow::Cow::into_owned)
     }
 
     fn number(&self, row: &Row, path: &str) -> f64 {
@@ -306,7 +306,7 @@ fn events(snapshot: &Snapshot, wanted: Option<&[&str]>, at: Instant) -> Vec<(Own
     let mut events = Vec::new();
     for half in snapshot.buckets().iter().flat_map(|bucket| bucket.halves()) {
         for (_, run) in half.runs() {
-            for row in run.rows().filter(|row| half.columns.ts_us()[*row] < at.0) {
+            for row in run.rows().filter(|row| half.columns.ts_us().get(*row) < at.0) {
                 let mut event = half.columns.event(row);
                 if let Some(wanted) = wanted {
                     event.attributes.retain(|path, _| wanted.contains(&path.as_str()));

@@ -58,8 +58,8 @@ impl<'a> Streams<'a> {
 
     /// The instant of the earliest event.
     pub(crate) fn first(&self) -> Instant {
-        let first_of = |half: &Half<'_>| half.columns.ts_us().iter().min().copied();
-        self.halves.iter().filter_map(first_of).min().map_or(self.at, |first| self.at.min(Instant(first)))
+        let first_of = |half: &Half<'_>| half.columns.span().map(|(earliest, _)| earliest);
+        self.halves.iter().filter_map(first_of).min().map_or(self.at, |first| self.at.min(first))
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -80,7 +80,7 @@ impl<'a> Streams<'a> {
                 let before = run.rows().map(|row| Row {
                     half: half as u32,
                     row: row as u32,
-                    ts_us: columns.ts_us()[row],
+                    ts_us: columns.ts_us().get(row),
                 });
                 rows.extend(before.take_while(|row| row.ts_us < self.at.0));
                 if !rows.is_empty() {
@@ -94,8 +94,8 @@ impl<'a> Streams<'a> {
     pub(crate) fn for_each_account(&self, population: &Population, mut visit: impl FnMut(u32, &str, &[Row])) {
         let mut rows = self.account_rows(population);
         rows.sort_by(|(a_ordinal, a), (b_ordinal, b)| {
-            let id = |row: &Row| &self.columns(row).ids()[row.row as usize];
-            (a_ordinal, a.ts_us).cmp(&(b_ordinal, b.ts_us)).then_with(|| id(a).cmp(id(b)))
+            let id = |row: &Row| self.columns(row).ids().get(row.row as usize);
+            (a_ordinal, a.ts_us).cmp(&(b_ordinal, b.ts_us)).then_with(|| id(a).cmp(&id(b)))
         });
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
             let rows: Vec<Row> = group.iter().map(|(_, row)| *row).collect();
@@ -113,11 +113,11 @@ impl<'a> Streams<'a> {
                 population.accounts.binary_search(&name).ok().map(|ordinal| ordinal as u32)
             };
             let ordinals: Vec<Option<u32>> =
-                std::iter::once(None).chain(column.dictionary().iter().map(ordinal_of)).collect();
+                std::iter::once(None).chain(column.dictionary().map(ordinal_of)).collect();
             for (_, run) in half.runs() {
-                for row in run.rows().take_while(|row| half.columns.ts_us()[*row] < self.at.0) {
+                for row in run.rows().take_while(|row| half.columns.ts_us().get(*row) < self.at.0) {
                     if let Some(ordinal) = ordinals[column.codes().get(row) as usize] {
-                        let ts_us = half.columns.ts_us()[row];
+                        let ts_us = half.columns.ts_us().get(row);
                         rows.push((ordinal, Row { half: number as u32, row: row as u32, ts_us }));
                     }
                 }
@@ -141,7 +141,7 @@ impl<'a> Streams<'a> {
         let columns = self.halves[half].columns;
         let run = columns.runs().get((ordinal - self.halves[half].first_ordinal) as usize)?;
         let rows =
-            run.rows().map(|row| Row { half: half as u32, row: row as u32, ts_us: columns.ts_us()[row] });
+            run.rows().map(|row| Row { half: half as u32, row: row as u32, ts_us: columns.ts_us().get(row) });
         Some((run.owner.user()?.to_string(), rows.take_while(|row| row.ts_us < self.at.0).collect()))
     }
 

@@ -68,8 +68,8 @@ impl Subject<'_> {
             }
             Subject::Session { part, code } => {
                 let sessions = parts[part].half.columns.attribute(paths::SESSION_ID);
-                let value = sessions.and_then(|column| column.dictionary().get(code as usize - 1));
-                value.and_then(account_name).unwrap_or_default()
+                let value = sessions.map(|column| column.dictionary().get(code as usize - 1));
+                value.and_then(|value| account_name(&value)).unwrap_or_default()
             }
             Subject::Named(id) => id.to_string(),
         }
@@ -128,7 +128,9 @@ impl Subjects {
             let known = |id: &String| {
                 self.shared.get(id).is_some_and(|first| first.is_some_and(|first| first < before_us))
             };
-            rows.retain(|row| column.value(row).and_then(account_name).is_some_and(|id| known(&id)));
+            rows.retain(|row| {
+                column.value(row).and_then(|value| account_name(&value)).is_some_and(|id| known(&id))
+            });
             return rows;
         }
         match columns.attribute(paths::USR_ID) {
@@ -177,7 +179,7 @@ impl Subjects {
 }
 
 fn row_of(part: usize, half: Half<'_>, row: usize) -> Row {
-    Row { half: part as u32, row: row as u32, ts_us: half.columns.ts_us()[row] }
+    Row { half: part as u32, row: row as u32, ts_us: half.columns.ts_us().get(row) }
 }
 
 fn users(parts: &[Part<'_>], hits: &[Mask], mut visit: impl FnMut(Subject<'_>, &[Row])) {
@@ -206,16 +208,16 @@ fn gathered(parts: &[Part<'_>], hits: &[Mask], path: &str, visit: &mut impl FnMu
             }
         });
         for (code, rows) in by_code {
-            let value = (code as usize).checked_sub(1).and_then(|index| column.dictionary().get(index));
-            if let Some(id) = value.and_then(account_name) {
+            let value = (code as usize).checked_sub(1).map(|index| column.dictionary().get(index));
+            if let Some(id) = value.and_then(|value| account_name(&value)) {
                 rows_of.entry(id).or_default().extend(rows);
             }
         }
     }
     for (id, rows) in &mut rows_of {
         rows.sort_by(|a, b| {
-            let id = |row: &Row| &parts[row.half as usize].half.columns.ids()[row.row as usize];
-            a.ts_us.cmp(&b.ts_us).then_with(|| id(a).cmp(id(b)))
+            let id = |row: &Row| parts[row.half as usize].half.columns.ids().get(row.row as usize);
+            a.ts_us.cmp(&b.ts_us).then_with(|| id(a).cmp(&id(b)))
         });
         visit(Subject::Named(id), rows);
     }
@@ -284,7 +286,7 @@ fn shared_sessions(snapshot: &Snapshot) -> BTreeMap<String, Option<i64>> {
                 if code != 0 && seen_in[code] != mark {
                     // A second run of the same half makes a second hash.
                     seen_in[code] = mark;
-                    hashes.extend(account_name(&column.dictionary()[code - 1]).map(|id| hash(&id)));
+                    hashes.extend(account_name(&column.dictionary().get(code - 1)).map(|id| hash(&id)));
                 }
             }
         }
@@ -305,7 +307,7 @@ fn shared_sessions(snapshot: &Snapshot) -> BTreeMap<String, Option<i64>> {
                 column
                     .dictionary()
                     .iter()
-                    .map(|value| account_name(value).filter(|id| repeated.binary_search(&hash(id)).is_ok())),
+                    .map(|value| account_name(&value).filter(|id| repeated.binary_search(&hash(id)).is_ok())),
             )
             .collect();
         if ids.iter().all(Option::is_none) {
@@ -315,7 +317,7 @@ fn shared_sessions(snapshot: &Snapshot) -> BTreeMap<String, Option<i64>> {
             for row in run.rows() {
                 let Some(id) = &ids[column.codes().get(row) as usize] else { continue };
                 let named = users.is_some_and(|users| users.codes().get(row) != 0);
-                let named_us = named.then(|| half.columns.ts_us()[row]);
+                let named_us = named.then(|| half.columns.ts_us().get(row));
                 let first = match shared.get_mut(id) {
                     Some(first) => first,
                     None => shared.entry(id.clone()).or_insert(None),

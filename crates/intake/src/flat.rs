@@ -11,6 +11,7 @@ use whodid_model::Event;
 
 use crate::{Enricher, IntakeError, Report};
 
+mod bulk;
 pub(crate) mod format;
 mod mapping;
 mod row;
@@ -19,6 +20,7 @@ mod csv;
 mod ndjson;
 mod parquet;
 
+pub use bulk::{Piece, read_batches};
 pub use format::Format;
 pub use mapping::Mapping;
 

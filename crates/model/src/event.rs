@@ -102,13 +102,7 @@ impl Event {
 
     /// An id-like attribute as text, whatever its JSON type; an empty one is none.
     pub fn id_text(&self, path: &str) -> Option<String> {
-        let value = self.attributes.get(path)?;
-        let text = match value {
-            Value::Text(text) => text.clone(),
-            Value::Number(_) | Value::Bool(_) => value.as_text().into_owned(),
-            Value::Null | Value::List(_) => return None,
-        };
-        (!text.is_empty()).then_some(text)
+        self.attributes.get(path)?.as_id()
     }
 
     pub fn usr_id(&self) -> Option<String> {

@@ -77,6 +77,16 @@ impl Value {
         }
     }
 
+    /// As an id: text, whatever its JSON type; an empty one is none.
+    pub fn as_id(&self) -> Option<String> {
+        let text = match self {
+            Value::Text(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => self.as_text().into_owned(),
+            Value::Null | Value::List(_) => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Value::Number(n) => Some(*n),

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use whodid_model::{Event, UserKey};
 
+use crate::columns::stored::{put_text, put_u64, take_text, take_u64};
 use crate::owner::Owner;
 
 /// For each anonymous id every `usr.id` seen with it and the instant (µs) of their first event together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
     seen: FxHashMap<String, BTreeMap<String, i64>>,
 }
@@ -27,6 +28,30 @@ impl Link {
 }
 
 impl Identity {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        put_u64(self.seen.len() as u64, out);
+        for (anonymous_id, users) in &self.seen {
+            put_text(anonymous_id, out);
+            put_u64(users.len() as u64, out);
+            for (usr_id, first_us) in users {
+                put_text(usr_id, out);
+                put_u64(*first_us as u64, out);
+            }
+        }
+    }
+
+    /// What [`Identity::write`] wrote.
+    pub(crate) fn read(bytes: &mut &[u8]) -> Option<Identity> {
+        let mut identity = Identity::default();
+        for _ in 0..take_u64(bytes)? {
+            let anonymous_id = take_text(bytes)?;
+            let users = (0..take_u64(bytes)?).map(|_| Some((take_text(bytes)?, take_u64(bytes)? as i64)));
+            let users = users.collect::<Option<_>>()?;
+            identity.seen.insert(anonymous_id, users);
+        }
+        Some(identity)
+    }
+
     /// The user that the anonymous id belongs to.
     pub(crate) fn user(&self, anonymous_id: &str) -> Option<&str> {
         let seen = self.seen.get(anonymous_id)?;

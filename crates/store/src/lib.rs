@@ -4,27 +4,31 @@
 //! [`snapshot`] (what questions see, as [`columns`]) and, in the background, → [`table`] (open files). [`check`] reads a
 //! folder through and says what is wrong with it.
 
+mod bulk;
 mod check;
 mod columns;
 mod error;
 mod identity;
 mod joined;
+mod image;
+mod keys;
 mod list;
 mod live;
 mod log;
 #[cfg(test)]
 mod model_of_store;
 mod owner;
+mod parallel;
 mod snapshot;
 mod store;
 mod table;
 
 pub use check::{CheckReport, Finding, check};
-pub use columns::{Codes, Column, Columns, Run, value_order};
+pub use columns::{Codes, Column, Columns, Dictionary, EventIds, Instants, Run, value_order};
 pub use error::StoreError;
 pub use joined::{JoinBy, Joined, JoinedField};
 pub use list::{IdList, Ids, ListWriter, Merge, Stage};
 pub use live::Appended;
 pub use owner::{BUCKETS, Owner};
 pub use snapshot::{Bucket, Half, Snapshot};
-pub use store::{PartStatus, Store, StoreOptions, StoreStatus, TableStatus, Written, link_folder};
+pub use store::{Import, PartStatus, Store, StoreOptions, StoreStatus, TableStatus, Written, link_folder};

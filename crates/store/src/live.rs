@@ -10,13 +10,16 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use whodid_model::event::paths;
 use whodid_model::revision;
-use whodid_model::{Event, EventKey, UserKey};
-use xxhash_rust::xxh3::Xxh3;
+use whodid_model::{Event, EventBatch, EventKey, Instant, UserKey};
 
+use crate::bulk::{self, Owners, Rows};
 use crate::columns::Columns;
+use crate::error::StoreError;
 use crate::identity::{Identity, Link};
+use crate::keys::{KeyHash, KeyIndex};
 use crate::log::LogPosition;
 use crate::owner::{BUCKETS, Owner};
+use crate::parallel;
 use crate::snapshot::{Bucket, Snapshot};
 
 /// The tail is folded when it is as large as a quarter of the base, but neither before it has the first number of events
@@ -32,39 +35,33 @@ pub struct Appended {
     pub duplicates: u64,
 }
 
-/// 128 bits of hash stand for a key: among 10¹² events the chance of any two meeting is below 10⁻¹⁴.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct KeyHash(u128);
-
-impl KeyHash {
-    pub(crate) fn of(kind: whodid_model::EventType, id: &str) -> KeyHash {
-        let mut hasher = Xxh3::new();
-        hasher.update(&[kind as u8]);
-        hasher.update(id.as_bytes());
-        KeyHash(hasher.digest128())
-    }
-}
-
-/// Where a key's event lies: its row in the base, its part in the table; `NOWHERE` while it is in neither.
-#[derive(Clone, Copy)]
-struct Place {
-    bucket: u8,
-    row: u32,
-    part: u32,
-}
-
-const NOWHERE: u32 = u32::MAX;
+/// Rows that were taken as a batch are laid into the base when there are as many as in the base, but never later than
+/// this.
+const BULK_ROWS: usize = 4_000_000;
 
 pub(crate) struct Live {
     base: Vec<Arc<Columns>>,
     base_rows: usize,
     tail: FxHashMap<EventKey, Event>,
+    /// What came as a batch and is not in the base yet. Nothing of it is in the tail.
+    bulk: Vec<Rows>,
+    bulk_rows: usize,
     dirty: FxHashSet<Owner>,
     identity: Identity,
-    places: FxHashMap<KeyHash, Place>,
-    /// What the table does not have yet, with a log position before its earliest version that it lacks.
-    unflushed: FxHashMap<EventKey, LogPosition>,
+    keys: KeyIndex,
+    /// While a batch is being written, the keys that came by another way and may be in it too.
+    contested: Option<FxHashSet<KeyHash>>,
+    unflushed: FxHashMap<EventKey, Waiting>,
     current: Option<Arc<Snapshot>>,
+}
+
+/// An event that the table does not have yet, or not as it is now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// A log position before its earliest version that the table lacks.
+    from: LogPosition,
+    /// The instant of the row that the table has.
+    in_table: Option<Instant>,
 }
 
 /// What a flush has to write: events with their owners, and the parts that hold superseded rows of them.
@@ -73,9 +70,20 @@ pub(crate) struct Unflushed {
     pub(crate) events: Vec<(Owner, Event)>,
     pub(crate) superseded: FxHashMap<u32, FxHashSet<EventKey>>,
     /// What it takes to put them back.
-    pub(crate) taken: Vec<(EventKey, LogPosition)>,
+    pub(crate) taken: Vec<(EventKey, Waiting)>,
     /// A log position before all events that are left for a later flush.
     pub(crate) left: Option<LogPosition>,
+}
+
+/// In which parts rows of the table lie; none for what was looked for and is in no part.
+pub(crate) type Located = FxHashMap<EventKey, Option<u32>>;
+
+/// What became of a batch.
+pub(crate) struct Picked {
+    pub(crate) fresh: Rows,
+    pub(crate) owners: Owners,
+    /// Rows whose keys may be known.
+    pub(crate) rest: Vec<u32>,
 }
 
 impl Live {
@@ -85,21 +93,69 @@ impl Live {
             base_rows: 0,
             tail: FxHashMap::default(),
             dirty: FxHashSet::default(),
+            bulk: Vec::new(),
+            bulk_rows: 0,
             identity: Identity::default(),
-            places: FxHashMap::default(),
+            keys: KeyIndex::default(),
+            contested: None,
             unflushed: FxHashMap::default(),
             current: Some(Arc::new(Snapshot::empty())),
         }
     }
 
-    /// Takes events that the table already holds in `part`.
-    pub(crate) fn load(&mut self, part: u32, events: Vec<Event>) {
-        for event in events {
-            let key = event.key();
-            let hash = KeyHash::of(key.kind, &key.id);
-            self.take(LogPosition::default(), event);
-            self.unflushed.remove(&key);
-            self.place(hash).part = part;
+    /// What an image shows.
+    pub(crate) fn of_image(base: Vec<Arc<Columns>>, identity: Identity, keys: KeyIndex) -> Live {
+        let base_rows = base.iter().map(|columns| columns.rows()).sum();
+        Live { base, base_rows, identity, keys, current: None, ..Live::new() }
+    }
+
+    /// What goes into an image, if all of it is in the table.
+    pub(crate) fn to_image(&mut self) -> Option<(Vec<Arc<Columns>>, Identity, KeyIndex)> {
+        if !self.unflushed.is_empty() {
+            return None;
+        }
+        self.settle();
+        Some((self.base.clone(), self.identity.clone(), self.keys.clone()))
+    }
+
+    /// Lets go of what lies in an image too, if more than so many bytes of columns are held. Snapshots that are out keep
+    /// theirs.
+    pub(crate) fn let_go_above(&mut self, bytes: usize) {
+        if self.base.iter().map(|columns| columns.bytes()).sum::<usize>() <= bytes {
+            return;
+        }
+        for columns in &mut self.base {
+            if let Some(empty) = columns.let_go() {
+                *columns = Arc::new(empty);
+                self.current = None;
+            }
+        }
+    }
+
+    /// Why what is shown cannot be trusted.
+    pub(crate) fn fault(&self) -> Option<StoreError> {
+        self.base.iter().find_map(|columns| columns.fault())
+    }
+
+    pub(crate) fn base_rows(&self) -> usize {
+        self.base_rows
+    }
+
+    /// Takes an event that the table already holds.
+    pub(crate) fn load(&mut self, event: Event) {
+        let (key, ts) = (event.key(), event.ts);
+        self.take(LogPosition(u64::MAX), event);
+        self.in_table(&key, ts);
+    }
+
+    /// Remembers that the table has a row of the event, of this instant.
+    fn in_table(&mut self, key: &EventKey, ts: Instant) {
+        match self.unflushed.get_mut(key) {
+            Some(waiting) if waiting.from == LogPosition(u64::MAX) => {
+                self.unflushed.remove(key);
+            }
+            Some(waiting) => waiting.in_table = Some(ts),
+            None => {}
         }
     }
 
@@ -124,6 +180,13 @@ impl Live {
         let key = event.key();
         let revision = event.revision;
         let old = self.known(&key);
+        if old.is_none() {
+            let hash = KeyHash::of(key.kind, &key.id);
+            self.keys.note(hash, self.owner_of(&event).bucket());
+            if let Some(contested) = &mut self.contested {
+                contested.insert(hash);
+            }
+        }
         let (new, news) = match &old {
             None => (event, true),
             Some(old) => {
@@ -135,7 +198,9 @@ impl Live {
             }
         };
         self.change(old.as_ref(), &new);
-        self.note_unflushed(key.clone(), from);
+        let in_table = old.map(|old| old.ts);
+        let waiting = self.unflushed.entry(key.clone()).or_insert(Waiting { from, in_table });
+        waiting.from = waiting.from.min(from);
         self.tail.insert(key, new);
         self.current = None;
         if self.tail.len() >= (self.base_rows / 4).clamp(FOLD_EVENTS.start, FOLD_EVENTS.end) {
@@ -144,16 +209,32 @@ impl Live {
         news
     }
 
-    fn known(&self, key: &EventKey) -> Option<Event> {
+    /// Drops the events that are known as they are, and says how many they were.
+    pub(crate) fn without_known(&mut self, mut events: Vec<Event>) -> (u64, Vec<Event>) {
+        let before = events.len();
+        events.retain(|event| self.known(&event.key()).is_none_or(|known| known != *event));
+        ((before - events.len()) as u64, events)
+    }
+
+    fn known(&mut self, key: &EventKey) -> Option<Event> {
         if let Some(event) = self.tail.get(key) {
             return Some(event.clone());
         }
-        let place = self.places.get(&KeyHash::of(key.kind, &key.id))?;
-        (place.row != NOWHERE).then(|| self.base[usize::from(place.bucket)].event(place.row as usize))
+        if let Some((bucket, row)) = self.in_base(key) {
+            return Some(self.base[bucket].event(row));
+        }
+        if !self.bulk.is_empty() && self.keys.buckets(KeyHash::of(key.kind, &key.id)).next().is_some() {
+            self.lay();
+            return self.in_base(key).map(|(bucket, row)| self.base[bucket].event(row));
+        }
+        None
     }
 
-    fn place(&mut self, hash: KeyHash) -> &mut Place {
-        self.places.entry(hash).or_insert(Place { bucket: 0, row: NOWHERE, part: NOWHERE })
+    /// The bucket and the row of an event.
+    fn in_base(&self, key: &EventKey) -> Option<(usize, usize)> {
+        let hash = KeyHash::of(key.kind, &key.id);
+        let mut buckets = self.keys.buckets(hash);
+        buckets.find_map(|bucket| Some((bucket, self.base[bucket].find_key(hash, key)?)))
     }
 
     /// Marks every owner whose events or identity change when `new` takes the place of `old`.
@@ -195,7 +276,8 @@ impl Live {
     }
 
     /// The instant (µs) of the first event that names both ids, leaving out the one that is `gone`.
-    fn first_together(&self, link: &Link, gone: Option<&Event>) -> Option<i64> {
+    fn first_together(&mut self, link: &Link, gone: Option<&Event>) -> Option<i64> {
+        self.lay();
         let gone = gone.map(Event::key);
         let together = |event: &Event| {
             let other = Link::of(event)?;
@@ -211,7 +293,7 @@ impl Live {
         let base = &self.base[owner.bucket()];
         let rows = base.find(&owner).map(|run| base.runs()[run].rows()).unwrap_or_default();
         let in_base = rows
-            .filter(|row| !base.adopted()[*row])
+            .filter(|row| !base.is_adopted(*row))
             .map(|row| (base.key(row), row))
             .filter(|(key, _)| Some(key) != gone.as_ref() && !self.tail.contains_key(key))
             .filter_map(|(_, row)| together(&base.event(row)));
@@ -220,6 +302,7 @@ impl Live {
 
     /// Everything taken so far, as questions see it.
     pub(crate) fn snapshot(&mut self, watermark: u64) -> Arc<Snapshot> {
+        self.lay();
         match &self.current {
             Some(current) if current.watermark == watermark => current.clone(),
             Some(current) => {
@@ -286,26 +369,113 @@ impl Live {
         let (dead, mut overlay) = self.dirty_owners();
         let tail = std::mem::take(&mut self.tail);
         self.show(tail.into_values(), &mut overlay);
-        for (number, bucket) in self.overlaid(dead, overlay).into_iter().enumerate() {
-            if bucket.overlay.rows() == 0 && bucket.dead.is_empty() {
-                continue;
-            }
+        let buckets = self.overlaid(dead, overlay);
+        for (number, bucket) in buckets.iter().enumerate() {
+            let overlay = &bucket.overlay;
+            (0..overlay.rows()).for_each(|row| self.keys.note(overlay.key_hash(row), number));
+        }
+        self.relay(|number| {
+            let bucket = &buckets[number];
+            let changed = bucket.overlay.rows() > 0 || !bucket.dead.is_empty();
             let keep = |source: usize, run: usize| source == 1 || !bucket.dead.contains(run as u32);
-            let columns = Columns::assemble(&[&bucket.base, &bucket.overlay], keep);
-            for row in 0..columns.rows() {
-                let place = self.place(KeyHash::of(columns.kinds()[row], &columns.ids()[row]));
-                (place.bucket, place.row) = (number as u8, row as u32);
-            }
-            self.base_rows = self.base_rows + columns.rows() - bucket.base.rows();
+            changed.then(|| Columns::assemble(&[&bucket.base, &bucket.overlay], keep))
+        });
+        self.dirty.clear();
+    }
+
+    /// Puts new columns in the place of those of the base.
+    fn relay(&mut self, columns_of: impl Fn(usize) -> Option<Columns> + Sync) {
+        for (number, columns) in parallel::for_each(BUCKETS, columns_of).into_iter().enumerate() {
+            let Some(columns) = columns else { continue };
+            self.base_rows = self.base_rows + columns.rows() - self.base[number].rows();
             self.base[number] = Arc::new(columns);
         }
-        self.dirty.clear();
         self.current = None;
+    }
+
+    /// Picks from a batch the rows whose events nobody has seen, each once; what is left out has to be taken one by one.
+    /// The keys that are picked are known from now on, and until [`Live::end_bulk`] others that bring them are noted.
+    pub(crate) fn begin_bulk(&mut self, batch: Arc<EventBatch>, hashes: &[KeyHash]) -> Picked {
+        let owners = Owners::of(&batch, &self.identity);
+        let buckets = owners.buckets();
+        let (mut rows, mut rest) = (Vec::with_capacity(batch.rows()), Vec::new());
+        for (row, hash) in hashes.iter().enumerate() {
+            match self.keys.claim(*hash, buckets[owners.of_row[row] as usize].into()) {
+                true => rows.push(row as u32),
+                false => rest.push(row as u32),
+            }
+        }
+        self.contested = Some(FxHashSet::default());
+        Picked { fresh: Rows { batch, rows }, owners, rest }
+    }
+
+    /// Takes rows that were picked and that the table has now; none if they could not be written.
+    pub(crate) fn end_bulk(&mut self, mut rows: Option<Rows>, hashes: &[KeyHash]) {
+        let contested = self.contested.take().unwrap_or_default();
+        let Some(rows) = &mut rows else { return };
+        if !contested.is_empty() {
+            let both = rows.rows.extract_if(.., |row| contested.contains(&hashes[*row as usize]));
+            let both: Vec<Event> = both.map(|row| rows.batch.event(row as usize)).collect();
+            both.into_iter().for_each(|event| self.load(event));
+        }
+        self.take_rows(rows.clone());
+    }
+
+    /// Takes rows of the table whose events are new, and whose keys are claimed.
+    pub(crate) fn take_rows(&mut self, rows: Rows) {
+        for link in bulk::links(&rows) {
+            let before = std::mem::take(&mut self.dirty);
+            self.relink(&link, None, true);
+            let concerned = std::mem::replace(&mut self.dirty, before);
+            // Rows that are laid move; those of batches find their owner when they are laid.
+            let user = self.identity.user(&link.anonymous_id).map(str::to_string);
+            let gains = |owner: &Owner| matches!(owner, Owner::User(UserKey::Identified(id)) if Some(id) == user.as_ref());
+            let has_rows =
+                |owner: &Owner| self.dirty.contains(owner) || self.base[owner.bucket()].find(owner).is_some();
+            if concerned.iter().any(|owner| !gains(owner) && has_rows(owner)) {
+                self.dirty.extend(concerned);
+            }
+        }
+        self.bulk_rows += rows.rows.len();
+        self.bulk.push(rows);
+        self.current = None;
+        if self.bulk_rows >= self.base_rows.clamp(FOLD_EVENTS.end, BULK_ROWS) {
+            self.lay();
+        }
+    }
+
+    /// Lays the rows that came as batches into the base, beside what was there.
+    fn lay(&mut self) {
+        let bulk = std::mem::take(&mut self.bulk);
+        if bulk.is_empty() {
+            return;
+        }
+        self.bulk_rows = 0;
+        let mut sources: Vec<Vec<Columns>> = Vec::with_capacity(bulk.len());
+        for rows in bulk {
+            let owners = Owners::of(&rows.batch, &self.identity);
+            let laid = Columns::of_rows(&rows, &owners);
+            for (number, columns) in laid.iter().enumerate() {
+                (0..columns.rows()).for_each(|row| self.keys.note(columns.key_hash(row), number));
+            }
+            sources.push(laid);
+        }
+        let base = self.base.clone();
+        self.relay(|number| {
+            let added = sources.iter().map(|laid| &laid[number]).filter(|columns| columns.rows() > 0);
+            let all: Vec<&Columns> = std::iter::once(&*base[number]).chain(added).collect();
+            (all.len() > 1).then(|| Columns::assemble(&all, |_, _| true))
+        });
+        // Owners of the tail may have a run now that they had not.
+        let owners = self.tail.values().map(|event| self.identity.resolve(Owner::named_by(event)));
+        let owners: Vec<Owner> = owners.collect();
+        self.dirty.extend(owners);
     }
 
     /// Folds whatever there is, so that the next snapshot is all base.
     pub(crate) fn settle(&mut self) {
-        if !self.tail.is_empty() {
+        self.lay();
+        if !self.tail.is_empty() || !self.dirty.is_empty() {
             self.fold();
         }
     }
@@ -314,52 +484,44 @@ impl Live {
         self.unflushed.len()
     }
 
-    /// The parts that hold superseded rows of what is to be flushed.
-    pub(crate) fn superseded_parts(&self) -> FxHashSet<u32> {
-        self.unflushed.keys().filter_map(|key| self.part_of(key)).collect()
+    /// The events whose row in the table is superseded, with the instant of that row.
+    pub(crate) fn superseded(&self) -> Vec<(EventKey, Instant)> {
+        let waiting = self.unflushed.iter();
+        waiting.filter_map(|(key, waiting)| Some((key.clone(), waiting.in_table?))).collect()
     }
 
-    /// Takes what is to be flushed, but for events whose superseded row lies in one of the `deferred` parts. If the
-    /// flush fails, [`Live::unflush`] puts it back.
-    pub(crate) fn take_unflushed(&mut self, deferred: &FxHashSet<u32>) -> Unflushed {
+    /// Takes what is to be flushed, but for events whose superseded row lies in one of the `deferred` parts or has not
+    /// been looked for. If the flush fails, [`Live::unflush`] puts it back.
+    pub(crate) fn take_unflushed(&mut self, located: &Located, deferred: &FxHashSet<u32>) -> Unflushed {
         let mut unflushed = Unflushed::default();
-        for (key, from) in std::mem::take(&mut self.unflushed) {
-            let part = self.part_of(&key);
-            if part.is_some_and(|part| deferred.contains(&part)) {
-                unflushed.left = Some(unflushed.left.map_or(from, |earliest| earliest.min(from)));
-                self.unflushed.insert(key, from);
-                continue;
-            }
+        for (key, waiting) in std::mem::take(&mut self.unflushed) {
+            let part = match waiting.in_table {
+                None => Some(None),
+                Some(_) => located.get(&key).copied(),
+            };
+            let part = match part {
+                Some(part) if part.is_none_or(|part| !deferred.contains(&part)) => part,
+                _ => {
+                    let from = waiting.from;
+                    unflushed.left = Some(unflushed.left.map_or(from, |earliest| earliest.min(from)));
+                    self.unflushed.insert(key, waiting);
+                    continue;
+                }
+            };
             let Some(event) = self.known(&key) else { continue };
             if let Some(part) = part {
                 unflushed.superseded.entry(part).or_default().insert(key.clone());
             }
-            unflushed.taken.push((key, from));
+            unflushed.taken.push((key, waiting));
             unflushed.events.push((self.identity.resolve(Owner::named_by(&event)), event));
         }
         unflushed
     }
 
-    pub(crate) fn unflush(&mut self, taken: Vec<(EventKey, LogPosition)>) {
-        for (key, from) in taken {
-            self.note_unflushed(key, from);
-        }
-    }
-
-    fn note_unflushed(&mut self, key: EventKey, from: LogPosition) {
-        let earliest = self.unflushed.entry(key).or_insert(from);
-        *earliest = from.min(*earliest);
-    }
-
-    fn part_of(&self, key: &EventKey) -> Option<u32> {
-        let place = self.places.get(&KeyHash::of(key.kind, &key.id))?;
-        (place.part != NOWHERE).then_some(place.part)
-    }
-
-    /// Remembers that the table holds these events in `part`.
-    pub(crate) fn flushed<'a>(&mut self, part: u32, keys: impl Iterator<Item = &'a EventKey>) {
-        for key in keys {
-            self.place(KeyHash::of(key.kind, &key.id)).part = part;
+    pub(crate) fn unflush(&mut self, taken: Vec<(EventKey, Waiting)>) {
+        for (key, before) in taken {
+            let waiting = self.unflushed.entry(key).or_insert(before);
+            *waiting = Waiting { from: waiting.from.min(before.from), in_table: before.in_table };
         }
     }
 
@@ -369,7 +531,7 @@ impl Live {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.base.iter().map(|columns| columns.bytes()).sum()
+        self.base.iter().map(|columns| columns.bytes()).sum::<usize>() + self.keys.bytes()
     }
 
     pub(crate) fn paths(&self) -> usize {

@@ -39,6 +39,13 @@ impl Owner {
         }
     }
 
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Owner::User(UserKey::Identified(id) | UserKey::Anonymous(id)) => id,
+            Owner::Session(id) | Owner::Event(id) => id,
+        }
+    }
+
     pub fn bucket(&self) -> usize {
         bucket_of(&self.to_string())
     }

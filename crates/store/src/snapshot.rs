@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use whodid_model::event::paths;
-use whodid_model::{Event, EventType, Instant, UserKey};
+use whodid_model::{Event, Instant, UserKey};
 
 use crate::columns::{Column, Columns, Run};
 use crate::joined::Joined;
+use crate::columns::{Columns, Run};
+use crate::error::StoreError;
 use crate::live::Live;
 use crate::log::LogPosition;
 use crate::owner::{BUCKETS, Owner};
@@ -51,7 +53,7 @@ impl<'a> Half<'a> {
         }
         if !self.columns.all_before(at) {
             let runs = self.columns.runs();
-            let known = |run: &u32| self.columns.ts_us()[runs[*run as usize].start as usize] < at.0;
+            let known = |run: &u32| self.columns.ts_us().get(runs[*run as usize].start as usize) < at.0;
             users = users.into_iter().filter(known).collect();
         }
         if self.first_ordinal > 0 {
@@ -151,6 +153,12 @@ impl Snapshot {
         self.watermark
     }
 
+    /// Why answers from this view cannot be trusted: a file that columns are read from turned out to be damaged. To be
+    /// asked after an answer was found.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.buckets.iter().find_map(|bucket| bucket.base.fault())
+    }
+
     pub fn rows(&self) -> u64 {
         let living = |half: Half<'_>| half.runs().map(|(_, run)| run.rows().len() as u64).sum::<u64>();
         self.buckets.iter().flat_map(Bucket::halves).map(living).sum()
@@ -158,12 +166,8 @@ impl Snapshot {
 
     /// Bytes of the instants and types of all rows and of the named columns.
     pub fn resident_bytes(&self, attributes: &[&str]) -> usize {
-        let of_half = |half: Half<'_>| {
-            let named = attributes.iter().filter_map(|path| half.columns.attribute(path));
-            half.columns.rows() * (size_of::<i64>() + size_of::<EventType>())
-                + named.map(Column::bytes).sum::<usize>()
-        };
-        self.buckets.iter().flat_map(Bucket::halves).map(of_half).sum()
+        let halves = self.buckets.iter().flat_map(Bucket::halves);
+        halves.map(|half| half.columns.bytes_of(attributes)).sum()
     }
 
     /// The snapshot as it has to be seen at `at`: what is at or after that instant does not exist. Rows are cut by
@@ -210,22 +214,22 @@ impl Snapshot {
 /// The events before `at` of a run that holds anonymous events not yet adopted at that instant, each with its owner
 /// then; none if the run needs no change.
 fn split_run(columns: &Columns, run: &Run, at: Instant) -> Option<Vec<(Owner, Event)>> {
-    if !columns.adopted()[run.rows()].iter().any(|adopted| *adopted) {
+    if !columns.has_adopted() || !run.rows().any(|row| columns.is_adopted(row)) {
         return None;
     }
     let anonymous_ids = columns.attribute(paths::ANONYMOUS_ID)?;
-    let before = |row: &usize| columns.ts_us()[*row] < at.0;
+    let before = |row: &usize| columns.ts_us().get(*row) < at.0;
     let code = |row: usize| anonymous_ids.codes().get(row);
     let mut known: Vec<u32> = run
         .rows()
         .filter(before)
-        .filter(|row| !columns.adopted()[*row])
+        .filter(|row| !columns.is_adopted(*row))
         .map(code)
         .filter(|code| *code != 0)
         .collect();
     known.sort_unstable();
     known.dedup();
-    let still_anonymous = |row: usize| columns.adopted()[row] && known.binary_search(&code(row)).is_err();
+    let still_anonymous = |row: usize| columns.is_adopted(row) && known.binary_search(&code(row)).is_err();
     if !run.rows().filter(before).any(still_anonymous) {
         return None;
     }

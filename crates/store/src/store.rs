@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
-use whodid_model::{Clock, Event, Instant};
+use whodid_model::{Clock, Event, EventBatch, Instant};
 
+use crate::bulk::without_empty_users;
 use crate::error::StoreError;
 use crate::live::{Appended, Live};
 use crate::log::{Log, LogOptions, LogPosition};
@@ -18,13 +19,17 @@ use crate::table::EventTable;
 mod backup;
 mod compact;
 mod flush;
+mod import;
 mod progress;
+mod saving;
 pub(crate) mod tables;
 
 pub use backup::link_folder;
 use flush::{Extent, Parts, flush_in_background};
 pub use flush::{PartStatus, TableStatus, Written};
+pub use import::Import;
 use progress::Progress;
+use saving::{Due, Saved};
 
 /// When the store writes the table by itself.
 #[derive(Clone, Debug)]
@@ -38,6 +43,12 @@ pub struct StoreOptions {
     pub revise_bytes: u64,
     /// The longest that it waits.
     pub revise_after: Duration,
+    /// Imported batches of fewer events go through the log.
+    pub import_events: usize,
+    /// From so many rows on the table has an image, so that a start need not read its parts.
+    pub image_rows: u64,
+    /// Most bytes of columns that are kept in memory while they lie in an image too.
+    pub resident_bytes: usize,
     /// The log's largest size; when it is full, appends are refused until a flush has made room.
     pub log_bytes: u64,
     /// Where the tables of a new folder are to lie, such as `s3://bucket/prefix`; in the folder itself if none is given.
@@ -52,6 +63,9 @@ impl Default for StoreOptions {
             flush_after: Duration::from_secs(30),
             revise_bytes: 32 << 20,
             revise_after: Duration::from_secs(600),
+            import_events: 5_000,
+            image_rows: 50_000,
+            resident_bytes: 8 << 30,
             log_bytes: 4 << 30,
             tables: None,
         }
@@ -73,6 +87,8 @@ struct Inner {
     table: tokio::sync::Mutex<Parts>,
     /// As the last flush left it.
     table_status: Mutex<TableStatus>,
+    /// The image of the base that is on disk.
+    saved: Mutex<Saved>,
     /// Held for as long as the folder is open; the lock goes with the file.
     _lock: File,
 }
@@ -97,7 +113,11 @@ pub struct StoreStatus {
     pub log_bytes: u64,
     pub parts: usize,
     pub table: TableStatus,
+    /// Columns in memory, and the index of keys.
     pub resident_bytes: usize,
+    pub resident_bytes_per_event: f64,
+    /// How much of the image has been read since the start.
+    pub image_read_bytes: u64,
     pub attribute_paths: usize,
     pub now: Instant,
 }
@@ -120,13 +140,16 @@ impl Store {
         // A full log goes file by file.
         options_of_log.segment_bytes = options_of_log.segment_bytes.min(options.log_bytes / 8);
         let log = Log::open(&root.join("log"), options_of_log)?;
-        let mut live = Live::new();
         let mut parts = Parts::new(table);
+        let (mut live, saved) = saving::open(root, &parts).await?;
         for part in parts.table.parts() {
-            let number = parts.number(part.id.clone());
-            live.load(number, parts.table.read(&part.id).await?);
+            parts.number(part.id.clone());
+            if saved.shows(&part.id) {
+                continue;
+            }
+            let (batch, one_by_one) = parts.table.read_batch(&part.id).await?;
+            live = load(live, batch, one_by_one).await?;
         }
-        live.settle();
         let mut applied = parts.table.covered();
         for record in log.replay(applied)? {
             let (position, events) = record?;
@@ -134,7 +157,7 @@ impl Store {
             applied = position;
         }
         let log_alone_since = (applied > parts.table.covered()).then(std::time::Instant::now);
-        let progress = Progress::new(applied);
+        let progress = Progress::new(applied, parts.table.imported());
         let shared = Shared { live, progress, log_alone_since, left_events: 0, left_since: None };
         let inner = Arc::new(Inner {
             root: root.to_path_buf(),
@@ -143,6 +166,7 @@ impl Store {
             log,
             live: Mutex::new(shared),
             table_status: Mutex::new(parts.status()),
+            saved: Mutex::new(saved),
             table: tokio::sync::Mutex::new(parts),
             _lock: lock,
         });
@@ -173,6 +197,9 @@ impl Store {
     /// Everything acknowledged so far, as questions see it.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         let inner = self.inner.clone();
+        if let Some(fault) = self.inner.live.lock().live.fault() {
+            return Err(fault);
+        }
         let take = move || {
             let mut shared = inner.live.lock();
             let watermark = shared.progress.watermark();
@@ -202,9 +229,11 @@ impl Store {
         to_the_end(async move { inner.flush(Extent::Everything).await }).await
     }
 
-    /// Flushes, so that a clean stop leaves nothing in the log alone.
+    /// Flushes, so that a clean stop leaves nothing in the log alone, and saves an image for the next start.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.flush().await
+        self.flush().await?;
+        let inner = self.inner.clone();
+        to_the_end(async move { inner.save(Due::Always).await }).await
     }
 
     pub async fn status(&self) -> Result<StoreStatus, StoreError> {
@@ -219,6 +248,8 @@ impl Store {
             parts: table.parts.len(),
             table,
             resident_bytes: shared.live.bytes(),
+            resident_bytes_per_event: shared.live.bytes() as f64 / snapshot.rows().max(1) as f64,
+            image_read_bytes: self.inner.saved.lock().read_bytes(),
             attribute_paths: shared.live.paths(),
             now: self.inner.clock.now(),
         })
@@ -232,28 +263,52 @@ impl Shared {
 }
 
 impl Inner {
-    async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
+    /// Whoever calls this has to see it to its end.
+    async fn append(self: &Arc<Inner>, events: Vec<Event>) -> Result<Appended, StoreError> {
         let before = {
             let mut shared = self.live.lock();
             let before = self.log.end();
             shared.progress.begin(before);
             before
         };
-        let logged = self.log.append(&events).await;
-        let mut shared = self.live.lock();
-        let position = match logged {
+        let position = match self.log.append(&events).await {
             Ok(position) => position,
             Err(error) => {
-                shared.progress.end(before, None);
+                self.live.lock().progress.end(before, None);
                 return Err(error);
             }
         };
-        let count = events.len() as u64;
-        let appended = shared.live.apply(LogPosition(position.0 - count), events);
-        shared.progress.end(before, Some((position, count)));
-        shared.in_log_alone();
-        Ok(appended)
+        let inner = self.clone();
+        // A fold may be due, which takes its time.
+        let apply = move || {
+            let count = events.len() as u64;
+            let mut shared = inner.live.lock();
+            let appended = shared.live.apply(LogPosition(position.0 - count), events);
+            shared.progress.end(before, Some((position, count)));
+            shared.in_log_alone();
+            appended
+        };
+        tokio::task::spawn_blocking(apply)
+            .await
+            .map_err(|source| StoreError::Stopped { detail: source.to_string() })
     }
+}
+
+/// Takes what a part of the table holds.
+async fn load(mut live: Live, batch: EventBatch, one_by_one: Vec<Event>) -> Result<Live, StoreError> {
+    let take = move || {
+        let batch = Arc::new(without_empty_users(batch));
+        let hashes = import::hashes(&batch);
+        let picked = live.begin_bulk(batch, &hashes);
+        let known: Vec<Event> =
+            picked.rest.iter().map(|row| picked.fresh.batch.event(*row as usize)).collect();
+        live.end_bulk(Some(picked.fresh), &hashes);
+        known.into_iter().chain(one_by_one).for_each(|event| live.load(event));
+        live
+    };
+    tokio::task::spawn_blocking(take)
+        .await
+        .map_err(|source| StoreError::Stopped { detail: source.to_string() })
 }
 
 /// Runs to its end what must not stop half way when the caller loses interest.

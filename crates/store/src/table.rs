@@ -8,17 +8,19 @@
 //! are of one month and sorted by bucket and owner ([`row`]), so that a window prunes parts, old data drops whole, and a
 //! bucket is a few row groups.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use deltalake::DeltaTable;
 use object_store::{ObjectStore, ObjectStoreExt};
-use whodid_model::{Event, Instant};
+use rustc_hash::FxHashSet;
+use whodid_model::{Event, EventBatch, EventKey, Instant};
 
 use crate::error::StoreError;
 use crate::log::LogPosition;
 
+mod bulk;
 mod check;
 mod commit;
 mod durable;
@@ -29,6 +31,8 @@ mod read;
 mod row;
 mod write;
 
+pub(crate) use bulk::BulkRows;
+use commit::Says;
 use layout::Layout;
 pub(crate) use part::{PartId, PartInfo};
 pub(crate) use place::TablePlace;
@@ -44,6 +48,8 @@ pub(crate) struct EventTable {
     layout: Layout,
     parts: Vec<PartInfo>,
     covered: LogPosition,
+    /// How many events came in batches, without the log.
+    imported: u64,
     /// A former version made the table, so that its schema lacks columns that every part has now.
     schema_is_old: bool,
     /// Removed by the last commit. Other readers may be at them still, so they stay until the next one.
@@ -65,6 +71,8 @@ pub(crate) struct TableView {
 pub(crate) struct Change {
     /// New rows, in groups that share no part. Each group is sorted by [`Row::order`].
     pub(crate) add: Vec<Vec<Row>>,
+    /// New rows of a batch.
+    pub(crate) bulk: Option<BulkRows>,
     pub(crate) remove: Vec<PartId>,
     /// All below this log position is in the table once the change is. A lower one than before changes nothing.
     pub(crate) covers: LogPosition,
@@ -105,6 +113,7 @@ impl EventTable {
             layout: Layout::default(),
             parts: Vec::new(),
             covered: LogPosition(0),
+            imported: 0,
             schema_is_old: false,
             discarded: Vec::new(),
             part_rows: PART_ROWS,
@@ -122,6 +131,11 @@ impl EventTable {
         self.covered
     }
 
+    /// How many events have come in batches and never lay in the log.
+    pub(crate) fn imported(&self) -> u64 {
+        self.imported
+    }
+
     /// The parts that make up the table now.
     pub(crate) fn parts(&self) -> Vec<PartInfo> {
         self.parts.clone()
@@ -131,15 +145,39 @@ impl EventTable {
     ///
     /// Errors: `Damaged` when the file cannot be what was written, `Format` when a newer version wrote it.
     pub(crate) async fn read(&self, part: &PartId) -> Result<Vec<Event>, StoreError> {
+        self.read_by(part, true, read::events).await
+    }
+
+    /// The same as a batch, and those that do not fit one.
+    pub(crate) async fn read_batch(&self, part: &PartId) -> Result<(EventBatch, Vec<Event>), StoreError> {
+        self.read_by(part, true, read::batch).await
+    }
+
+    /// Those of the wanted events of which the part has a row. The part's checksum is not looked at.
+    pub(crate) async fn find(
+        &self,
+        part: &PartId,
+        wanted: FxHashSet<EventKey>,
+    ) -> Result<Vec<EventKey>, StoreError> {
+        self.read_by(part, false, move |path, bytes| read::keys(path, bytes, &wanted)).await
+    }
+
+    async fn read_by<T: Send + 'static>(
+        &self,
+        part: &PartId,
+        verify: bool,
+        read: impl FnOnce(&Path, Bytes) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let bytes = self.bytes(part).await?;
         let path = self.path_of(part);
         let (doing, part) = (format!("reading the table part {part}"), part.clone());
         let read = move || {
-            part.verify(&path, &bytes)?;
-            read::events(&path, bytes)
+            if verify {
+                part.verify(&path, &bytes)?;
+            }
+            read(&path, bytes)
         };
-        let events = tokio::task::spawn_blocking(read).await;
-        events.map_err(|e| StoreError::table(doing, e))?
+        tokio::task::spawn_blocking(read).await.map_err(|e| StoreError::table(doing, e))?
     }
 
     async fn bytes(&self, part: &PartId) -> Result<Bytes, StoreError> {
@@ -166,10 +204,14 @@ impl EventTable {
                 break;
             }
         }
+        let imported = change.bulk.as_ref().map_or(0, |bulk| bulk.rows().len() as u64);
+        if let (Ok(()), Some(bulk)) = (&written, change.bulk) {
+            written = self.write_bulk(bulk, &mut layout, &mut added).await;
+        }
         let ids: Vec<PartId> = added.iter().map(|part| part.info.id.clone()).collect();
-        let covers = change.covers.max(self.covered);
+        let says = Says { covers: change.covers.max(self.covered), imported: self.imported + imported };
         let result = match written {
-            Ok(()) => self.commit_parts(&layout, added, &change.remove, covers).await,
+            Ok(()) => self.commit_parts(&layout, added, &change.remove, says).await,
             Err(error) => Err(error),
         };
         match result {

@@ -127,7 +127,7 @@ fn carriers(snapshot: &Snapshot, population: &Population, path: &str, at: Instan
 
 fn users_with(half: Half<'_>, column: &Column, at: Instant) -> u64 {
     let ts_us = half.columns.ts_us();
-    let carries = |row: usize| ts_us[row] < at.0 && column.codes().get(row) != 0;
+    let carries = |row: usize| ts_us.get(row) < at.0 && column.codes().get(row) != 0;
     let users = half.runs().filter(|(_, run)| run.owner.user().is_some());
     users.filter(|(_, run)| run.rows().any(carries)).count() as u64
 }
@@ -137,9 +137,9 @@ fn accounts_with(half: Half<'_>, column: &Column, population: &Population, at: I
     let Some(accounts) = half.columns.attribute(paths::ACCOUNT_ID) else { return found };
     let ordinal = |value: &Value| population.accounts.binary_search(&account_name(value)?).ok();
     let ordinals: Vec<Option<usize>> =
-        std::iter::once(None).chain(accounts.dictionary().iter().map(ordinal)).collect();
+        std::iter::once(None).chain(accounts.dictionary().map(ordinal)).collect();
     for (_, run) in half.runs() {
-        for row in run.rows().take_while(|row| half.columns.ts_us()[*row] < at.0) {
+        for row in run.rows().take_while(|row| half.columns.ts_us().get(*row) < at.0) {
             if let Some(ordinal) = ordinals[accounts.codes().get(row) as usize]
                 && column.codes().get(row) != 0
             {

@@ -16,16 +16,15 @@ pub(super) struct CodeTest<'a> {
 
 impl<'a> CodeTest<'a> {
     pub(super) fn new(column: &'a Column, test: impl Fn(&Value) -> bool) -> CodeTest<'a> {
-        let holds: Vec<bool> = std::iter::once(false).chain(column.dictionary().iter().map(test)).collect();
-        let passing = column.counts().iter().zip(&holds).filter(|(_, holds)| **holds);
-        let rows = passing.map(|(count, _)| *count as usize).sum();
+        let holds: Vec<bool> = std::iter::once(false).chain(column.dictionary().map(test)).collect();
+        let rows = column.rows_with(&holds);
         let first = holds.iter().position(|holds| *holds);
         let last = holds.iter().rposition(|holds| *holds);
         let range = first.zip(last).filter(|(first, last)| holds[*first..=*last].iter().all(|holds| *holds));
         CodeTest { column, holds, range: range.map(|(first, last)| (first as u32, last as u32)), rows }
     }
 
-    /// How many rows pass.
+    /// About how many rows pass; 0 only if none do.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }

@@ -188,6 +188,9 @@ impl<W: BucketWork> ExecutionPlan for BucketExec<W> {
                 tokio::task::yield_now().await;
                 let timer = baseline.elapsed_compute().timer();
                 let worked = work.work(&snapshot, unit)?;
+                if let Some(fault) = snapshot.fault() {
+                    return Err(EngineError::from(fault).into());
+                }
                 timer.done();
                 WORKED.fetch_add(1, Ordering::Relaxed);
                 rows_scanned.add(worked.rows_scanned);

@@ -104,7 +104,7 @@ impl Node {
             (None, None) => matching(&self.query, columns),
             (candidates, Some(occurrences)) => {
                 let mut counted = matching(&self.query, columns);
-                counted.retain(|row| range.contains(Instant(columns.ts_us()[row])));
+                counted.retain(|row| range.contains(Instant(columns.ts_us().get(row))));
                 let mask = occurrences.mask(part.half, &counted);
                 candidates.map_or(mask.clone(), |candidates| mask.and(candidates))
             }

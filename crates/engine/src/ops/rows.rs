@@ -88,7 +88,7 @@ impl RowsSpec {
             matching += rows.len() as u64;
             for row in rows {
                 let value = self.order.path.as_deref().and_then(|path| value(half.columns, path, *row));
-                let (ts_us, id) = (half.columns.ts_us()[*row], half.columns.ids()[*row].to_string());
+                let (ts_us, id) = (half.columns.ts_us().get(*row), half.columns.ids().get(*row).into_owned());
                 first.push((Placed { value, ts_us, id }, *row));
             }
             if first.len() > 2 * self.limit + 1024 {
@@ -119,13 +119,13 @@ impl RowsSpec {
 
 /// The value of a row at a path, or of one of the event's own members.
 fn value(columns: &Columns, path: &str, row: usize) -> Option<Value> {
-    let ts = Instant(columns.ts_us()[row]);
+    let ts = Instant(columns.ts_us().get(row));
     match path {
         "type" => Some(Value::text(columns.kinds()[row].name())),
-        "id" => Some(Value::text(&*columns.ids()[row])),
+        "id" => Some(Value::text(columns.ids().get(row))),
         "timestamp" | "ts" => Some(Value::Text(ts.to_string())),
         "date" => Some(Value::Number(ts.millis() as f64)),
-        path => columns.attribute(path)?.value(row).cloned(),
+        path => columns.attribute(path)?.value(row).map(std::borrow::Cow::into_owned),
     }
 }
 

@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::json;
 use whodid_model::event::paths;
-use whodid_model::{EventType, Instant, TimeRange, Value};
+use whodid_model::{EventType, Instant, TimeRange};
 use whodid_query::op::Op;
 use whodid_query::search::{self, Dialect, Expr, Query};
 use whodid_store::{Columns, Half, Snapshot};
@@ -208,7 +208,7 @@ impl ScanSpec {
     fn within(&self, mut mask: Mask, half: Half<'_>, bucket: usize) -> Mask {
         if !half.columns.all_within(self.range) {
             let ts_us = half.columns.ts_us();
-            mask.retain(|row| self.range.contains(Instant(ts_us[row])));
+            mask.retain(|row| self.range.contains(Instant(ts_us.get(row))));
         }
         if let Some(occurrences) = self.occurrences {
             mask = occurrences.mask(half, &mask);
@@ -280,7 +280,7 @@ impl Occurrences {
 fn array(column: &ScanColumn, columns: &Columns, rows: &[usize]) -> Result<ArrayRef, EngineError> {
     Ok(match column {
         ScanColumn::Ts => {
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| columns.ts_us()[*row])))
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| columns.ts_us().get(*row))))
         }
         ScanColumn::Number(path) => {
             let attribute = columns.attribute(path);
@@ -299,14 +299,14 @@ fn text_array(path: &str, columns: &Columns, rows: &[usize]) -> Result<ArrayRef,
             (UInt32Array::from_iter_values(keys), StringArray::from_iter_values(names))
         }
         "id" => {
-            let values = StringArray::from_iter_values(rows.iter().map(|row| &columns.ids()[*row]));
+            let values = StringArray::from_iter_values(rows.iter().map(|row| columns.ids().get(*row)));
             (UInt32Array::from_iter_values(0..rows.len() as u32), values)
         }
         path => match columns.attribute(path) {
             None => (UInt32Array::new_null(rows.len()), StringArray::new_null(0)),
             Some(column) => {
                 let key = |row: &usize| column.codes().get(*row).checked_sub(1);
-                let texts = StringArray::from_iter_values(column.dictionary().iter().map(Value::as_text));
+                let texts = StringArray::from(column.dictionary().map(|value| value.as_text().into_owned()));
                 (UInt32Array::from_iter(rows.iter().map(key)), texts)
             }
         },

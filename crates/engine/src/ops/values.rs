@@ -1,5 +1,6 @@
 //! Columns of attribute values that travel as they are: each distinct value once, as JSON.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray, UInt32Array};
@@ -80,9 +81,9 @@ pub(crate) fn value_at(parts: &[Part<'_>], row: &Row, path: &str) -> Option<Valu
     let (columns, index) = (parts[row.half as usize].half.columns, row.row as usize);
     match path {
         "type" => Some(Value::text(columns.kinds()[index].name())),
-        "id" => Some(Value::text(&*columns.ids()[index])),
+        "id" => Some(Value::text(columns.ids().get(index))),
         "ts" | "timestamp" | "date" => Some(Value::Number(row.ts_us.div_euclid(1_000) as f64)),
-        path => columns.attribute(path)?.value(index).cloned(),
+        path => columns.attribute(path)?.value(index).map(Cow::into_owned),
     }
 }
 

@@ -101,7 +101,7 @@ fn witness_of(streams: &Streams<'_>, row: &Row, occurrence: usize, step: usize) 
     Witness {
         occurrence,
         step,
-        event_id: columns.ids()[row.row as usize].to_string(),
+        event_id: columns.ids().get(row.row as usize).into_owned(),
         kind: columns.kinds()[row.row as usize],
         ts: Instant(row.ts_us),
     }

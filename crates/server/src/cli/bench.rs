@@ -14,7 +14,7 @@ use whodid_engine::{
 use whodid_intake::{Enricher, IntakeError, flat};
 use whodid_match::FunnelRules;
 use whodid_model::event::paths;
-use whodid_model::{Event, Instant, Span, SystemClock, TimeRange};
+use whodid_model::{Instant, Span, SystemClock, TimeRange};
 use whodid_query::definition::Definition;
 use whodid_query::search::{Dialect, Query, parse};
 use whodid_store::{Snapshot, Store, StoreOptions};
@@ -50,6 +50,10 @@ pub(super) struct BenchArguments {
     #[arg(long)]
     cold: bool,
 
+    /// Load, and ask nothing
+    #[arg(long)]
+    load_only: bool,
+
     /// Instead, this many clients ask all questions in turn for ten seconds
     #[arg(long, value_name = "CLIENTS")]
     concurrency: Option<usize>,
@@ -57,6 +61,7 @@ pub(super) struct BenchArguments {
 
 /// The store writes the table in large steps while it loads.
 const FLUSH_EVENTS: usize = 2_000_000;
+const PIECE_EVENTS: usize = 250_000;
 const CONCURRENT_FOR: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(arguments: BenchArguments) -> Done {
@@ -70,6 +75,9 @@ pub(super) async fn run(arguments: BenchArguments) -> Done {
     let store = Store::open(&arguments.data, options, Arc::new(SystemClock)).await.map_err(failed)?;
     if empty {
         load(&arguments.parquet, &store).await?;
+    }
+    if arguments.load_only {
+        return store.close().await.map_err(failed);
     }
     store.settle().await.map_err(failed)?;
     let snapshot = store.snapshot().await.map_err(failed)?;
@@ -142,28 +150,36 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, CliError> {
 async fn load(folder: &Path, store: &Store) -> Done {
     let since = Stopwatch::now();
     let paths = files(folder, "parquet")?;
-    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<Event>>(4);
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<flat::Piece>(1);
     let reader = tokio::task::spawn_blocking(move || {
         let enricher = Enricher::new();
         paths.iter().try_for_each(|path| read_file(path, &enricher, &sender))
     });
-    let mut rows = 0;
-    while let Some(events) = receiver.recv().await {
-        rows += events.len();
-        store.append(events).await.map_err(failed)?;
+    let mut import = store.import();
+    while let Some(piece) = receiver.recv().await {
+        import.take(piece.batch).await.map_err(failed)?;
+        import.take_one_by_one(piece.others).await.map_err(failed)?;
     }
     reader.await.map_err(failed)??;
-    store.flush().await.map_err(failed)?;
+    import.finish().await.map_err(failed)?;
+    let durable = since.elapsed().as_secs_f64();
     let snapshot = store.snapshot().await.map_err(failed)?;
     let resident_bytes =
         snapshot.resident_bytes(&["usr.id", "session.id", "view.name", "action.name", "geo.country"]);
-    let load =
-        json!({"rows": rows, "seconds": since.elapsed().as_secs_f64(), "resident_bytes": resident_bytes});
+    let load = json!({"rows": snapshot.rows(), "seconds": since.elapsed().as_secs_f64(),
+        "durable_seconds": durable, "resident_bytes": resident_bytes, "process_bytes": process_bytes()});
     println!("{}", json!({ "load": load }));
     Ok(())
 }
 
-fn read_file(path: &Path, enricher: &Enricher, sender: &tokio::sync::mpsc::Sender<Vec<Event>>) -> Done {
+/// Physical memory of this process.
+fn process_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kilobytes.trim().trim_end_matches(" kB").trim_end().parse().ok().map(|kilobytes: u64| 1024 * kilobytes)
+}
+
+fn read_file(path: &Path, enricher: &Enricher, sender: &tokio::sync::mpsc::Sender<flat::Piece>) -> Done {
     let unreadable = |source| CliError::Unreadable { what: path.display().to_string(), source };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let options = flat::Options {
@@ -171,12 +187,12 @@ fn read_file(path: &Path, enricher: &Enricher, sender: &tokio::sync::mpsc::Sende
         chunk_events: 20_000,
         ..flat::Options::default()
     };
-    let mut hand_over = |events: Vec<Event>| {
+    let mut hand_over = |piece: flat::Piece| {
         sender
-            .blocking_send(events)
+            .blocking_send(piece)
             .map_err(|_| IntakeError::from(std::io::Error::other("the store stopped taking events")))
     };
-    flat::read(flat::Input::File(file), &options, enricher, &mut hand_over)
+    flat::read_batches(flat::Input::File(file), &options, PIECE_EVENTS, enricher, &mut hand_over)
         .map_err(|error| failed(format!("{}: {error}", path.display())))?;
     Ok(())
 }

@@ -14,9 +14,8 @@ use tokio::sync::mpsc;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use whodid_intake::flat::{self, Format, Input, Mapping, Options};
+use whodid_intake::flat::{self, Format, Input, Mapping, Options, Piece};
 use whodid_model::{Event, limits};
-use whodid_store::Appended;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::rum::Taken;
@@ -25,11 +24,13 @@ use crate::envelope::{Answer, Parameters, next_piece, too_large};
 use crate::problem::Problem;
 use crate::services::Services;
 
-/// How many events go into the store at once.
-const APPEND_EVENTS: usize = 10_000;
-const APPENDS_AHEAD: usize = 2;
+/// How many events are read at once, and go into the store at once.
+const READ_EVENTS: usize = 10_000;
+const BATCH_EVENTS: usize = 250_000;
 /// What the watchers of incoming events are told that these come from.
 const SOURCE: &str = "import";
+/// Of how many events of a piece the watchers are told.
+const TOLD_EVENTS: usize = 1_000;
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::new().routes(routes!(import))
@@ -67,7 +68,7 @@ async fn import(
         mapping,
         keep_duplicates: parameters.keep_duplicates,
         source: hash,
-        chunk_events: APPEND_EVENTS,
+        chunk_events: READ_EVENTS,
     };
     // What has arrived is finished even when the sender has gone.
     let finish = services.arrived.clone().spawn(async move { read_into(&services, file, options).await });
@@ -120,27 +121,27 @@ async fn spool(body: Body, folder: &Path) -> Result<Spooled, Problem> {
     Ok(Spooled { file, hash: format!("{:032x}", hash.digest128()) })
 }
 
-/// One thread reads while the store writes what has been read.
+/// One thread reads while the store takes in what has been read.
 async fn read_into(services: &Services, file: File, options: Options) -> Result<Taken, Problem> {
-    let (sender, mut receiver) = mpsc::channel::<Vec<Event>>(APPENDS_AHEAD);
+    let (sender, mut receiver) = mpsc::channel::<Piece>(1);
     let enricher = services.enricher.clone();
     let reading = tokio::task::spawn_blocking(move || {
         // The other end goes away only when the store has failed, which is reported there.
-        let send =
-            |events| sender.blocking_send(events).map_err(|_| Problem::internal("an import was given up"));
-        flat::read(Input::File(file), &options, &enricher, &mut { send })
+        let mut send =
+            |piece| sender.blocking_send(piece).map_err(|_| Problem::internal("an import was given up"));
+        flat::read_batches(Input::File(file), &options, BATCH_EVENTS, &enricher, &mut send)
     });
-    let mut appended = Appended::default();
-    while let Some(events) = receiver.recv().await {
-        let notes = services.tail.notes(SOURCE, services.clock.now(), &events);
-        let more = services.store.append(events).await?;
+    let mut import = services.store.import();
+    while let Some(Piece { batch, others }) = receiver.recv().await {
+        let told: Vec<Event> = (0..batch.rows().min(TOLD_EVENTS)).map(|row| batch.event(row)).collect();
+        let notes = services.tail.notes(SOURCE, services.clock.now(), &told);
+        import.take(batch).await?;
+        import.take_one_by_one(others).await?;
         services.tail.tell(notes);
-        appended.accepted += more.accepted;
-        appended.duplicates += more.duplicates;
     }
     let report = reading.await??;
     services.tail.rejected(SOURCE, services.clock.now(), &report.rejected, &[]);
-    let taken = Taken::new(report, appended);
+    let taken = Taken::new(report, import.finish().await?);
     taken.count(&services.counters);
     Ok(taken)
 }

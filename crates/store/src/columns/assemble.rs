@@ -1,112 +1,143 @@
 //! New columns out of chosen runs of old ones, without going through events.
 
-use whodid_model::Value;
+use std::borrow::Cow;
+use std::ops::Range;
 
-use super::column::{Column, order};
-use super::{Columns, Run};
+use whodid_model::EventType;
 
-/// A run of one of the sources.
-#[derive(Clone, Copy)]
-struct Chosen {
+use super::column::Column;
+use super::dictionary::{Borrowed, Dictionary};
+use super::{Columns, Draft, Run};
+
+/// Rows of one of the sources.
+struct Piece {
     source: usize,
-    run: usize,
+    rows: Range<usize>,
 }
 
 impl Columns {
-    /// Puts the runs that `keep` accepts into one. No owner may be kept from two sources.
+    /// Puts the runs that `keep` accepts into one. An owner who is kept from several sources has their rows together, in
+    /// order.
     pub fn assemble(sources: &[&Columns], keep: impl Fn(usize, usize) -> bool) -> Columns {
-        let mut chosen: Vec<Chosen> = Vec::new();
+        let mut chosen: Vec<(usize, usize)> = Vec::new();
         for (source, columns) in sources.iter().enumerate() {
-            let runs = (0..columns.runs.len()).filter(|run| keep(source, *run));
-            chosen.extend(runs.map(|run| Chosen { source, run }));
+            chosen
+                .extend((0..columns.runs().len()).filter(|run| keep(source, *run)).map(|run| (source, run)));
         }
-        let owner = |c: &Chosen| &sources[c.source].runs[c.run].owner;
-        chosen.sort_by(|a, b| owner(a).cmp(owner(b)));
-        let mut out = Columns::default();
-        for c in &chosen {
-            out.push_run(sources[c.source], c.run);
+        let run = |(source, run): &(usize, usize)| &sources[*source].runs()[*run];
+        chosen.sort_by(|a, b| run(a).owner.cmp(&run(b).owner));
+        let mut out = Draft::default();
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut rows = 0;
+        for same in chosen.chunk_by(|a, b| run(a).owner == run(b).owner) {
+            let start = rows;
+            rows += same.iter().map(|chosen| run(chosen).rows().len() as u32).sum::<u32>();
+            out.runs.push(Run { owner: run(&same[0]).owner.clone(), start, end: rows });
+            match same {
+                [(source, _)] => pieces.push(Piece { source: *source, rows: run(&same[0]).rows() }),
+                _ => merge(sources, same, &mut pieces),
+            }
+        }
+        for piece in &pieces {
+            out.push(sources[piece.source], piece.rows.clone());
         }
         let mut paths: Vec<&str> = sources.iter().flat_map(|columns| columns.paths()).collect();
         paths.sort_unstable();
         paths.dedup();
-        for path in paths {
-            if let Some(column) = gather(sources, &chosen, path, out.rows()) {
-                out.attributes.insert(path.into(), column);
-            }
-        }
-        out.summarize();
-        out
+        let count = out.rows();
+        let column = |path: &str| Some((path.into(), gather(sources, &pieces, path, count)?));
+        out.finish(paths.into_iter().filter_map(column).collect())
     }
 
-    fn push_run(&mut self, source: &Columns, run: usize) {
-        let run = &source.runs[run];
-        let (start, rows) = (self.rows() as u32, run.rows());
-        self.ts_us.extend_from_slice(&source.ts_us[rows.clone()]);
-        self.kinds.extend_from_slice(&source.kinds[rows.clone()]);
-        self.ids.extend_from_slice(&source.ids[rows.clone()]);
-        self.revisions.extend_from_slice(&source.revisions[rows.clone()]);
-        self.adopted.extend_from_slice(&source.adopted[rows.clone()]);
-        if !source.histories.is_empty() {
-            for row in rows {
-                if let Some(history) = source.histories.get(&(row as u32)) {
-                    self.histories.insert(start + (row as u32 - run.start), history.clone());
-                }
-            }
-        }
-        self.runs.push(Run { owner: run.owner.clone(), start, end: self.rows() as u32 });
+    fn place(&self, row: usize) -> (i64, Cow<'_, str>, EventType) {
+        (self.ts_us().get(row), self.ids().get(row), self.kinds()[row])
     }
 }
 
-/// The column of `path` over the chosen runs, its dictionary cut to the values in use; none if there are none.
-fn gather(sources: &[&Columns], chosen: &[Chosen], path: &str, rows: usize) -> Option<Column> {
+impl Draft {
+    fn push(&mut self, source: &Columns, rows: Range<usize>) {
+        let start = self.rows();
+        let (ts_us, versions) = (source.ts_us(), source.versions.get());
+        self.ts_us.extend(rows.clone().map(|row| ts_us.get(row)));
+        self.kinds.extend_from_slice(&source.kinds()[rows.clone()]);
+        self.ids.extend(source.ids(), rows.clone());
+        self.versions.extend(rows.clone().map(|row| versions.get(row)));
+        self.adopted.extend(rows.clone().map(|row| source.is_adopted(row)));
+        let histories = source.histories.get();
+        if !histories.is_empty() {
+            for (offset, row) in rows.enumerate() {
+                if let Some(history) = histories.get(&(row as u32)) {
+                    self.histories.insert((start + offset) as u32, history.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Adds the rows of several runs of one owner, in order, in as few pieces as there are.
+fn merge(sources: &[&Columns], runs: &[(usize, usize)], pieces: &mut Vec<Piece>) {
+    let mut left: Vec<Piece> = runs
+        .iter()
+        .map(|(source, run)| Piece { source: *source, rows: sources[*source].runs()[*run].rows() })
+        .collect();
+    let place = |piece: &Piece| sources[piece.source].place(piece.rows.start);
+    while left.len() > 1 {
+        left.sort_by(|a, b| place(a).cmp(&place(b)));
+        let bound = place(&left[1]);
+        let first = &mut left[0];
+        let columns = sources[first.source];
+        let start = first.rows.start;
+        first.rows.start += 1;
+        // Ids decide between equal instants alone.
+        let before = |row: usize| columns.ts_us().get(row) < bound.0 || columns.place(row) < bound;
+        while !first.rows.is_empty() && before(first.rows.start) {
+            first.rows.start += 1;
+        }
+        pieces.push(Piece { source: first.source, rows: start..first.rows.start });
+        left.retain(|piece| !piece.rows.is_empty());
+    }
+    pieces.extend(left);
+}
+
+/// The column of `path` over the pieces, its dictionary cut to the values in use; none if there are none.
+fn gather(sources: &[&Columns], pieces: &[Piece], path: &str, rows: usize) -> Option<Column> {
     let columns: Vec<Option<&Column>> = sources.iter().map(|source| source.attribute(path)).collect();
     let mut used: Vec<Vec<bool>> =
         columns.iter().map(|column| vec![false; column.map_or(0, |c| c.dictionary().len() + 1)]).collect();
-    for_each_code(sources, &columns, chosen, |source, code| used[source][code as usize] = true);
+    for piece in pieces {
+        if let Some(column) = columns[piece.source] {
+            piece.rows.clone().for_each(|row| used[piece.source][column.codes().get(row) as usize] = true);
+        }
+    }
 
-    let mut values: Vec<(&Value, usize, usize)> = Vec::new();
+    let mut values: Vec<(Borrowed<'_>, usize, usize)> = Vec::new();
     for (source, column) in columns.iter().enumerate() {
         let Some(column) = column else { continue };
         let codes = (1..used[source].len()).filter(|code| used[source][*code]);
-        values.extend(codes.map(|code| (&column.dictionary()[code - 1], source, code)));
+        values.extend(codes.map(|code| (column.dictionary().borrowed(code - 1), source, code)));
     }
     if values.is_empty() {
         return None;
     }
-    values.sort_by(|a, b| order(a.0, b.0));
+    values.sort_by(|a, b| a.0.order(b.0));
     let mut new_codes: Vec<Vec<u32>> = used.iter().map(|codes| vec![0; codes.len()]).collect();
-    let mut dictionary: Vec<Value> = Vec::new();
+    let mut dictionary: Vec<Borrowed<'_>> = Vec::new();
     for (value, source, code) in values {
-        if dictionary.last().is_none_or(|last| order(last, value).is_ne()) {
-            dictionary.push(value.clone());
+        if dictionary.last().is_none_or(|last| last.order(value).is_ne()) {
+            dictionary.push(value);
         }
         new_codes[source][code] = dictionary.len() as u32;
     }
 
     let mut codes = Vec::with_capacity(rows);
-    for c in chosen {
-        let run = sources[c.source].runs[c.run].rows();
-        match columns[c.source] {
+    for Piece { source, rows } in pieces {
+        match columns[*source] {
             Some(column) => {
-                codes.extend(run.map(|row| new_codes[c.source][column.codes().get(row) as usize]))
+                let new_codes = &new_codes[*source];
+                codes.extend(rows.clone().map(|row| new_codes[column.codes().get(row) as usize]));
             }
-            None => codes.resize(codes.len() + run.len(), 0),
+            None => codes.resize(codes.len() + rows.len(), 0),
         }
     }
-    Some(Column::new(codes, dictionary))
-}
-
-fn for_each_code(
-    sources: &[&Columns],
-    columns: &[Option<&Column>],
-    chosen: &[Chosen],
-    mut visit: impl FnMut(usize, u32),
-) {
-    for c in chosen {
-        if let Some(column) = columns[c.source] {
-            for row in sources[c.source].runs[c.run].rows() {
-                visit(c.source, column.codes().get(row));
-            }
-        }
-    }
+    Some(Column::new(codes, Dictionary::of(&dictionary)))
 }

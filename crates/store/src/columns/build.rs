@@ -7,7 +7,7 @@ use whodid_model::event::paths;
 use whodid_model::{Event, UserKey, Value};
 
 use super::column::{Column, order};
-use super::{Columns, Run};
+use super::{Columns, Dictionary, Draft, Run};
 use crate::owner::Owner;
 
 impl Columns {
@@ -16,21 +16,21 @@ impl Columns {
         events.sort_by(|(a_owner, a), (b_owner, b)| {
             (a_owner, a.ts, &a.id, a.kind).cmp(&(b_owner, b.ts, &b.id, b.kind))
         });
-        let mut columns = Columns::default();
+        let mut draft = Draft::default();
         let mut builders: FxHashMap<Box<str>, ColumnBuilder> = FxHashMap::default();
         for (row, (owner, mut event)) in events.into_iter().enumerate() {
             let adopted = adopt(&owner, &mut event);
-            match columns.runs.last_mut() {
+            match draft.runs.last_mut() {
                 Some(run) if run.owner == owner => run.end = row as u32 + 1,
-                _ => columns.runs.push(Run { owner, start: row as u32, end: row as u32 + 1 }),
+                _ => draft.runs.push(Run { owner, start: row as u32, end: row as u32 + 1 }),
             }
-            columns.ts_us.push(event.ts.0);
-            columns.kinds.push(event.kind);
-            columns.ids.push(event.id.into_boxed_str());
-            columns.revisions.push(event.revision);
-            columns.adopted.push(adopted);
+            draft.ts_us.push(event.ts.0);
+            draft.kinds.push(event.kind);
+            draft.ids.push(&event.id);
+            draft.versions.push(event.revision);
+            draft.adopted.push(adopted);
             if let Some(history) = event.revisions {
-                columns.histories.insert(row as u32, history);
+                draft.histories.insert(row as u32, history);
             }
             for (path, value) in event.attributes {
                 match builders.get_mut(path.as_str()) {
@@ -43,11 +43,8 @@ impl Columns {
                 }
             }
         }
-        let rows = columns.rows();
-        columns.attributes =
-            builders.into_iter().map(|(path, builder)| (path, builder.finish(rows))).collect();
-        columns.summarize();
-        columns
+        let rows = draft.rows();
+        draft.finish(builders.into_iter().map(|(path, builder)| (path, builder.finish(rows))).collect())
     }
 }
 
@@ -89,7 +86,7 @@ impl ColumnBuilder {
             *code = sorted_code[*code as usize];
         }
         let dictionary: Vec<Value> = values.into_iter().map(|(value, _)| value).collect();
-        Column::new(self.codes, dictionary)
+        Column::new(self.codes, Dictionary::new(dictionary))
     }
 }
 

@@ -1,8 +1,11 @@
 //! One attribute of every row: narrow codes into a sorted dictionary.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use whodid_model::Value;
+
+use super::dictionary::Dictionary;
 
 /// One code per row. Code 0 says that the row has no value; code `k` means `dictionary[k - 1]`.
 #[derive(Clone, Debug)]
@@ -14,13 +17,21 @@ pub enum Codes {
 
 impl Codes {
     /// As narrow as the largest code allows.
-    fn narrow(codes: Vec<u32>, largest: usize) -> Codes {
+    pub(super) fn narrow(codes: Vec<u32>, largest: usize) -> Codes {
         if largest <= usize::from(u8::MAX) {
             Codes::U8(codes.into_iter().map(|code| code as u8).collect())
         } else if largest <= usize::from(u16::MAX) {
             Codes::U16(codes.into_iter().map(|code| code as u16).collect())
         } else {
             Codes::U32(codes)
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Codes::U8(codes) => codes.len(),
+            Codes::U16(codes) => codes.len(),
+            Codes::U32(codes) => codes.len(),
         }
     }
 
@@ -32,7 +43,7 @@ impl Codes {
         }
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Codes::U8(codes) => codes.len(),
             Codes::U16(codes) => 2 * codes.len(),
@@ -41,60 +52,84 @@ impl Codes {
     }
 }
 
+/// Of so few values the rows are counted always.
+const MANY_VALUES: usize = 256;
+
 /// Codes order as the values do: see [`order`].
 #[derive(Clone, Debug)]
 pub struct Column {
     codes: Codes,
-    dictionary: Vec<Value>,
+    dictionary: Dictionary,
+    /// How many rows have each code, where there are few codes for the rows.
     counts: Vec<u32>,
 }
 
+/// Counts are kept of dictionaries with fewer values than this share of the rows.
+const COUNTED_SHARE: usize = 16;
+
 impl Column {
     /// `dictionary` has to be sorted by [`order`]; every code is at most its length.
-    pub(super) fn new(codes: Vec<u32>, dictionary: Vec<Value>) -> Column {
-        let mut counts = vec![0; dictionary.len() + 1];
-        for code in &codes {
-            counts[*code as usize] += 1;
+    pub(super) fn new(codes: Vec<u32>, dictionary: Dictionary) -> Column {
+        let mut counts = Vec::new();
+        if dictionary.len() <= MANY_VALUES || dictionary.len() < codes.len() / COUNTED_SHARE {
+            counts = vec![0; dictionary.len() + 1];
+            for code in &codes {
+                counts[*code as usize] += 1;
+            }
         }
         Column { codes: Codes::narrow(codes, dictionary.len()), dictionary, counts }
     }
 
-    /// How many rows have each code, code 0 first.
-    pub fn counts(&self) -> &[u32] {
-        &self.counts
+    /// None if a code has no value.
+    pub(super) fn of_codes(codes: Codes, dictionary: Dictionary) -> Option<Column> {
+        let codes: Vec<u32> = (0..codes.len()).map(|row| codes.get(row)).collect();
+        let all_known = codes.iter().all(|code| *code as usize <= dictionary.len());
+        all_known.then(|| Column::new(codes, dictionary))
+    }
+
+    /// About how many rows have one of the codes for which `holds`; 0 only if there is none.
+    pub fn rows_with(&self, holds: &[bool]) -> usize {
+        if !self.counts.is_empty() {
+            let counts = self.counts.iter().zip(holds).filter(|(_, holds)| **holds);
+            return counts.map(|(count, _)| *count as usize).sum();
+        }
+        let holding = holds.iter().filter(|holds| **holds).count();
+        (self.codes.len() * holding).div_ceil(holds.len().max(1))
+    }
+
+    /// How many rows have each code, the missing value's first.
+    pub fn counts(&self) -> Cow<'_, [u32]> {
+        match self.counts.is_empty() {
+            true => Cow::Owned(self.count()),
+            false => Cow::Borrowed(&self.counts),
+        }
+    }
+
+    fn count(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.dictionary.len() + 1];
+        (0..self.codes.len()).for_each(|row| counts[self.codes.get(row) as usize] += 1);
+        counts
     }
 
     pub fn codes(&self) -> &Codes {
         &self.codes
     }
 
-    /// The distinct values, sorted; code `k` means `dictionary()[k - 1]`.
-    pub fn dictionary(&self) -> &[Value] {
+    /// The distinct values, sorted; code `k` means the one at `k - 1`.
+    pub fn dictionary(&self) -> &Dictionary {
         &self.dictionary
     }
 
-    pub fn value(&self, row: usize) -> Option<&Value> {
+    pub fn value(&self, row: usize) -> Option<Cow<'_, Value>> {
         match self.codes.get(row) {
             0 => None,
-            code => Some(&self.dictionary[code as usize - 1]),
+            code => Some(self.dictionary.get(code as usize - 1)),
         }
     }
 
     /// Bytes held, without the allocator's own overhead.
     pub fn bytes(&self) -> usize {
-        let values: usize = self
-            .dictionary
-            .iter()
-            .map(|value| {
-                size_of::<Value>()
-                    + match value {
-                        Value::Text(text) => text.len(),
-                        Value::List(items) => items.iter().map(|item| 24 + item.len()).sum(),
-                        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-                    }
-            })
-            .sum();
-        self.codes.bytes() + 4 * self.counts.len() + values
+        self.codes.bytes() + 4 * self.counts.len() + self.dictionary.bytes()
     }
 }
 

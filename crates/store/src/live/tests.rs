@@ -11,6 +11,8 @@ use crate::model_of_store::{any_event, model, shown};
 #[derive(Clone, Debug)]
 enum Step {
     Arrive(Vec<Event>),
+    /// As a batch that the table has at once; between picking and taking, others arrive.
+    Import(Vec<Event>, Vec<Event>),
     Look,
     Fold,
     Flush,
@@ -19,10 +21,45 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => prop::collection::vec(any_event(), 1..6).prop_map(Step::Arrive),
+        2 => (prop::collection::vec(any_event(), 1..12), prop::collection::vec(any_event(), 0..3))
+            .prop_map(|(events, meanwhile)| Step::Import(events, meanwhile)),
         1 => Just(Step::Look),
         1 => Just(Step::Fold),
         1 => Just(Step::Flush),
     ]
+}
+
+fn import(
+    live: &mut Live,
+    events: Vec<Event>,
+    meanwhile: Vec<Event>,
+    flushed: &mut BTreeMap<EventKey, Event>,
+) {
+    let mut batch = EventBatch::default();
+    let mut one_by_one: Vec<Event> = events.into_iter().filter_map(|event| batch.push(event)).collect();
+    let batch = Arc::new(bulk::without_empty_users(batch));
+    let hashes: Vec<KeyHash> =
+        (0..batch.rows()).map(|row| KeyHash::of(batch.kinds()[row], batch.id(row))).collect();
+    let picked = live.begin_bulk(batch.clone(), &hashes);
+    live.apply(LogPosition(0), meanwhile);
+    for row in &picked.fresh.rows {
+        let event = batch.event(*row as usize);
+        assert!(flushed.insert(event.key(), event).is_none(), "it was new to the table");
+    }
+    one_by_one.extend(picked.rest.iter().map(|row| batch.event(*row as usize)));
+    live.end_bulk(Some(picked.fresh), &hashes);
+    live.apply(LogPosition(0), one_by_one);
+}
+
+/// Everything that was ever flushed lies in one part. Its row of a superseded event is of the instant that is said.
+fn located(live: &Live, flushed: &BTreeMap<EventKey, Event>) -> Located {
+    let superseded = live.superseded().into_iter();
+    superseded
+        .map(|(key, ts)| {
+            assert_eq!(flushed[&key].ts, ts);
+            (key, Some(0))
+        })
+        .collect()
 }
 
 proptest! {
@@ -37,16 +74,22 @@ proptest! {
                     arrived.extend(events.iter().cloned());
                     live.apply(LogPosition(0), events);
                 }
+                Step::Import(events, meanwhile) => {
+                    arrived.extend(events.iter().chain(&meanwhile).cloned());
+                    import(&mut live, events, meanwhile, &mut flushed);
+                }
                 Step::Look => {
                     let snapshot = live.snapshot(number as u64);
                     prop_assert_eq!(shown(&snapshot), model(&arrived, None));
                 }
                 Step::Fold => live.settle(),
                 Step::Flush => {
-                    let unflushed = live.take_unflushed(&FxHashSet::default());
+                    let unflushed = live.take_unflushed(&located(&live, &flushed), &FxHashSet::default());
                     for (owner, event) in unflushed.events {
                         prop_assert_eq!(&owner, &live.owner_of(&event));
-                        flushed.insert(event.key(), event);
+                        let superseded = unflushed.superseded.get(&0);
+                        let replaces = superseded.is_some_and(|keys| keys.contains(&event.key()));
+                        prop_assert_eq!(flushed.insert(event.key(), event).is_some(), replaces);
                     }
                 }
             }
@@ -62,7 +105,9 @@ proptest! {
         prop_assert_eq!(then, model(&arrived, Some(at)));
 
         // What was flushed and what is still to be flushed are together everything, once.
-        for (_, event) in live.take_unflushed(&FxHashSet::default()).events {
+        let left = live.take_unflushed(&located(&live, &flushed), &FxHashSet::default());
+        prop_assert_eq!(left.left, None);
+        for (_, event) in left.events {
             flushed.insert(event.key(), event);
         }
         let everything: BTreeMap<EventKey, Event> =

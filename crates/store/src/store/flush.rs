@@ -8,9 +8,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use whodid_model::{Event, EventKey, Instant};
 
+use super::saving::Due;
 use super::{Inner, compact};
 use crate::error::StoreError;
-use crate::live::Unflushed;
+use crate::live::{Located, Unflushed};
 use crate::log::LogPosition;
 use crate::table::{Change, EventTable, PartId, PartInfo, Row};
 
@@ -27,9 +28,11 @@ pub(super) struct Parts {
     pub(super) table: EventTable,
     pub(super) numbers: BTreeMap<u32, PartId>,
     next_number: u32,
-    written: Written,
+    /// Where rows lie that are superseded and not yet written anew.
+    located: FxHashMap<EventKey, u32>,
+    pub(super) written: Written,
     /// A flush is at work, or went away before its end, so that nobody knows what it wrote.
-    in_doubt: bool,
+    pub(super) in_doubt: bool,
 }
 
 impl Parts {
@@ -38,6 +41,7 @@ impl Parts {
             table,
             numbers: BTreeMap::new(),
             next_number: 0,
+            located: FxHashMap::default(),
             written: Written::default(),
             in_doubt: false,
         }
@@ -48,6 +52,27 @@ impl Parts {
         self.next_number += 1;
         self.numbers.insert(number, id);
         number
+    }
+
+    /// In which parts rows of the table lie, by the events' keys and the rows' instants.
+    async fn locate(&mut self, superseded: Vec<(EventKey, Instant)>) -> Result<Located, StoreError> {
+        let known = |key: &EventKey| {
+            self.located.get(key).filter(|number| self.numbers.contains_key(number)).copied()
+        };
+        let mut located: Located = superseded.iter().map(|(key, _)| (key.clone(), known(key))).collect();
+        for (number, part) in self.infos() {
+            let wanted = superseded.iter().filter(|(key, ts)| {
+                (part.earliest..=part.latest).contains(ts) && located.get(key).is_some_and(Option::is_none)
+            });
+            let wanted: FxHashSet<EventKey> = wanted.map(|(key, _)| key.clone()).collect();
+            if !wanted.is_empty() {
+                for key in self.table.find(&part.id, wanted).await? {
+                    located.insert(key, Some(number));
+                }
+            }
+        }
+        self.located = located.iter().filter_map(|(key, part)| Some((key.clone(), (*part)?))).collect();
+        Ok(located)
     }
 
     /// Those of the parts with superseded rows whose rewriting can wait: the larger ones, beyond `bytes` in all.
@@ -86,7 +111,7 @@ impl Parts {
         numbers.map(|(number, _)| *number).collect()
     }
 
-    fn infos(&self) -> FxHashMap<u32, PartInfo> {
+    pub(super) fn infos(&self) -> FxHashMap<u32, PartInfo> {
         let mut by_id: FxHashMap<PartId, PartInfo> =
             self.table.parts().into_iter().map(|part| (part.id.clone(), part)).collect();
         self.numbers.iter().filter_map(|(number, id)| Some((*number, by_id.remove(id)?))).collect()
@@ -144,7 +169,7 @@ pub struct Written {
 }
 
 impl Written {
-    fn note(&mut self, events: u64, rows: u64, added: &[PartInfo]) {
+    pub(super) fn note(&mut self, events: u64, rows: u64, added: &[PartInfo]) {
         self.flushes += 1;
         self.events += events;
         self.rows += rows;
@@ -177,7 +202,7 @@ impl Inner {
         if parts.in_doubt {
             return Err(StoreError::Unsettled { doing: "flushing to the table".into() });
         }
-        let work = self.take(&parts, extent);
+        let work = self.take(&mut parts, extent).await?;
         // Events that changed nothing leave nothing to write, and still have to leave the log.
         if !work.unflushed.events.is_empty() || work.covers > parts.table.covered() {
             let taken = work.unflushed.taken.clone();
@@ -201,14 +226,16 @@ impl Inner {
         self.log.truncate_before(covered).await
     }
 
-    fn take(&self, parts: &Parts, extent: Extent) -> Work {
+    async fn take(&self, parts: &mut Parts, extent: Extent) -> Result<Work, StoreError> {
+        let superseded = self.live.lock().live.superseded();
+        let located = parts.locate(superseded).await?;
+        let busy: FxHashSet<u32> = located.values().copied().flatten().collect();
         let mut shared = self.live.lock();
-        let busy = shared.live.superseded_parts();
         let deferred = match extent {
             Extent::Everything => FxHashSet::default(),
             Extent::Cheap => parts.deferred(&busy, self.options.revise_bytes),
         };
-        let unflushed = shared.live.take_unflushed(&deferred);
+        let unflushed = shared.live.take_unflushed(&located, &deferred);
         let reflected = shared.progress.reflected();
         shared.log_alone_since = None;
         shared.left_events = shared.live.unflushed_events();
@@ -216,7 +243,7 @@ impl Inner {
             Some(_) => shared.left_since.or_else(|| Some(std::time::Instant::now())),
             None => None,
         };
-        Work { covers: unflushed.left.map_or(reflected, |left| left.min(reflected)), busy, unflushed }
+        Ok(Work { covers: unflushed.left.map_or(reflected, |left| left.min(reflected)), busy, unflushed })
     }
 
     async fn write(&self, parts: &mut Parts, work: Work) -> Result<(), StoreError> {
@@ -241,27 +268,21 @@ impl Inner {
         }
         let sort = move || {
             groups.iter_mut().for_each(|rows| rows.sort_unstable_by(Row::order));
-            let keys: Vec<EventKey> = groups.iter().flatten().map(|row| row.event.key()).collect();
-            (groups, keys)
+            groups
         };
-        let (add, keys) = tokio::task::spawn_blocking(sort)
+        let add = tokio::task::spawn_blocking(sort)
             .await
             .map_err(|source| StoreError::Stopped { detail: source.to_string() })?;
+        let rows = add.iter().map(Vec::len).sum::<usize>() as u64;
         let rewritten: Vec<u32> = joined.into_iter().chain(alone).collect();
         let remove = rewritten.iter().filter_map(|number| parts.numbers.get(number).cloned()).collect();
-        let added = parts.table.commit(Change { add, remove, covers }).await?;
-        parts.written.note(events, keys.len() as u64, &added);
+        let added = parts.table.commit(Change { add, remove, covers, ..Change::default() }).await?;
+        parts.written.note(events, rows, &added);
         for number in rewritten {
             parts.numbers.remove(&number);
         }
-        let mut keys = keys.as_slice();
         for part in added {
-            let number = parts.number(part.id);
-            let (of_part, behind) = keys.split_at(part.rows as usize);
-            for some in of_part.chunks(ROWS_PER_LOCK) {
-                self.live.lock().live.flushed(number, some.iter());
-            }
-            keys = behind;
+            parts.number(part.id);
         }
         *self.table_status.lock() = parts.status();
         Ok(())
@@ -276,6 +297,11 @@ impl Inner {
             let some = events.by_ref().take(ROWS_PER_LOCK);
             rows.extend(some.map(|event| Row::new(&shared.live.owner_of(&event), event)));
         }
+    }
+
+    /// Lets go of columns that can be read again, when there are too many.
+    fn keep_memory(&self) {
+        self.live.lock().live.let_go_above(self.options.resident_bytes);
     }
 
     /// What the background has to flush now, if anything.
@@ -309,10 +335,16 @@ pub(super) async fn flush_in_background(inner: Weak<Inner>) {
         let Some(tick) = inner.upgrade().map(|inner| inner.options.flush_after.min(TICK)) else { return };
         tokio::time::sleep(tick.max(Duration::from_millis(1))).await;
         let Some(inner) = inner.upgrade() else { return };
-        if let Some(extent) = inner.due()
-            && let Err(error) = inner.flush(extent).await
-        {
-            tracing::warn!(%error, "a flush failed; the events stay in the log and the next flush tries again");
+        if let Some(extent) = inner.due() {
+            match inner.flush(extent).await {
+                Ok(()) => inner.keep_memory(),
+                Err(error) => {
+                    tracing::warn!(%error, "a flush failed; the events stay in the log and the next flush tries again");
+                }
+            }
+        }
+        if let Err(error) = inner.save(Due::WhenGrown).await {
+            tracing::warn!(%error, "could not write an image");
         }
     }
 }

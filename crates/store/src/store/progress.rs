@@ -17,9 +17,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Everything below `applied` is reflected.
-    pub(super) fn new(applied: LogPosition) -> Progress {
-        Progress { applied, under_way: BTreeMap::new(), watermark: applied.0 }
+    /// Everything below `applied` is reflected, and what was `imported` without the log.
+    pub(super) fn new(applied: LogPosition, imported: u64) -> Progress {
+        Progress { applied, under_way: BTreeMap::new(), watermark: applied.0 + imported }
     }
 
     /// An append begins while the log ends at `before`. Until [`Progress::end`] nothing behind that counts as
@@ -41,6 +41,11 @@ impl Progress {
                 self.under_way.remove(&before);
             }
         }
+    }
+
+    /// Events that came without the log are shown.
+    pub(super) fn imported(&mut self, events: u64) {
+        self.watermark += events;
     }
 
     /// Every event of the log below this position is in the live state.

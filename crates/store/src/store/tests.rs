@@ -21,6 +21,10 @@ fn by_hand() -> StoreOptions {
         flush_after: Duration::from_secs(3600),
         // About one part of a test.
         revise_bytes: 9_000,
+        import_events: 1,
+        image_rows: 1,
+        // Whatever can be read again is let go.
+        resident_bytes: 0,
         ..StoreOptions::default()
     }
 }
@@ -214,10 +218,34 @@ async fn revised_views_of_a_large_part_wait_for_one_another() {
     assert!((0..20).all(|n| events[&page(n, 2).key()].revision == 2));
 }
 
+#[tokio::test]
+async fn a_file_imported_again_is_all_duplicates() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), by_hand()).await;
+    let events = some(0..500);
+    let before = store.snapshot().await.unwrap().watermark();
+    let first = import(&store, [&events[..], &events[..50]].concat()).await.unwrap();
+    assert_eq!(first, Appended { accepted: 500, duplicates: 50 });
+    assert!(store.snapshot().await.unwrap().watermark() > before, "there is more to see");
+    let again = import(&store, events.clone()).await.unwrap();
+    assert_eq!(again, Appended { accepted: 0, duplicates: 500 });
+    assert_eq!(store.append(events.clone()).await.unwrap().duplicates, 500);
+    drop(store);
+    let store = open(dir.path(), by_hand()).await;
+    assert_eq!(import(&store, events).await.unwrap(), again);
+    assert_eq!(rows(&store).await, 500);
+    store.close().await.unwrap();
+    assert_eq!(crate::check(dir.path()).await.unwrap().damages, []);
+    let (table, _) = table_of(dir.path()).await;
+    assert_eq!(table.len(), 500);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Several requests at once.
     Append(Vec<Vec<Event>>),
+    /// A batch that is imported while others arrive.
+    Import(Vec<Event>, Vec<Event>),
     Look,
     Flush,
     /// As the background does it: some revised events are left in the log.
@@ -231,11 +259,23 @@ fn step() -> impl Strategy<Value = Step> {
     let requests = prop::collection::vec(prop::collection::vec(any_event(), 1..6), 1..4);
     prop_oneof![
         5 => requests.prop_map(Step::Append),
+        3 => (prop::collection::vec(any_event(), 1..12), prop::collection::vec(any_event(), 0..3))
+            .prop_map(|(events, meanwhile)| Step::Import(events, meanwhile)),
         1 => Just(Step::Look),
         2 => Just(Step::Flush),
         2 => Just(Step::FlushCheaply),
         2 => any::<bool>().prop_map(|clean| Step::Reopen { clean }),
     ]
+}
+
+/// What lies in the log of the store is not counted among what is imported.
+async fn import(store: &Store, events: Vec<Event>) -> Result<Appended, StoreError> {
+    let mut batch = EventBatch::default();
+    let rest = events.into_iter().filter_map(|event| batch.push(event)).collect();
+    let mut import = store.import();
+    import.take(batch).await?;
+    import.take_one_by_one(rest).await?;
+    import.finish().await
 }
 
 async fn run(steps: Vec<Step>) {
@@ -248,6 +288,13 @@ async fn run(steps: Vec<Step>) {
                 arrived.extend(requests.iter().flatten().cloned());
                 let appends = requests.into_iter().map(|events| store.append(events));
                 futures::future::try_join_all(appends).await.unwrap();
+            }
+            Step::Import(events, meanwhile) => {
+                arrived.extend(events.iter().chain(&meanwhile).cloned());
+                let (importing, appending) = (import(&store, events), store.append(meanwhile));
+                let (imported, appended) = futures::join!(importing, appending);
+                appended.unwrap();
+                imported.unwrap();
             }
             Step::Look => assert_eq!(shown(&store.snapshot().await.unwrap()), model(&arrived, None)),
             Step::Flush => store.flush().await.unwrap(),
@@ -265,11 +312,12 @@ async fn run(steps: Vec<Step>) {
     let expected = model(&arrived, None);
     let snapshot = store.snapshot().await.unwrap();
     assert_eq!(shown(&snapshot), expected);
-    assert_eq!(snapshot.watermark(), arrived.len() as u64);
+    assert!(snapshot.watermark() <= arrived.len() as u64);
+    let logged = store.inner.log.end();
     store.close().await.unwrap();
     let in_table = table_of(dir.path()).await;
     let events = expected.into_iter().map(|(key, (_, event))| (key, event)).collect();
-    assert_eq!(in_table, (events, LogPosition(arrived.len() as u64)));
+    assert_eq!(in_table, (events, logged));
 }
 
 proptest! {

@@ -21,6 +21,8 @@ use crate::log::LogPosition;
 
 /// Delta's application transaction that carries the log position.
 const APP_ID: &str = "whodid-log";
+/// The one that carries how many events came without the log.
+const IMPORTS_ID: &str = "whodid-imports";
 /// Commits between two checkpoints of the table's log.
 const CHECKPOINT_COMMITS: u64 = 32;
 
@@ -45,7 +47,7 @@ pub(super) async fn open_or_create(place: &TablePlace) -> DeltaResult<DeltaTable
         .with_table_name("events")
         .with_columns(Layout::default().delta_schema()?.fields().cloned())
         .with_configuration(settings)
-        .with_commit_properties(properties(0))
+        .with_commit_properties(properties(0, 0))
         .await?;
     place.sync_commit(0).map_err(|e| DeltaTableError::Generic(e.to_string()))?;
     Ok(table)
@@ -62,13 +64,24 @@ pub(super) async fn open_at(place: &TablePlace, version: Option<u64>) -> DeltaRe
 
 /// Who commits, and up to where the log is covered. Checkpoints are made in [`EventTable::keep_house`], where their
 /// failure cannot be taken for the commit's.
-fn properties(position: i64) -> CommitProperties {
+fn properties(position: i64, imported: i64) -> CommitProperties {
     let writer = serde_json::Value::from(env!("CARGO_PKG_VERSION"));
+    let mut transactions = vec![Transaction::new(APP_ID, position)];
+    if imported > 0 {
+        transactions.push(Transaction::new(IMPORTS_ID, imported));
+    }
     CommitProperties::default()
         .with_metadata([(durable::WRITER_KEY.to_string(), writer)])
-        .with_application_transaction(Transaction::new(APP_ID, position))
+        .with_application_transactions(transactions)
         .with_create_checkpoint(false)
         .with_cleanup_expired_logs(Some(false))
+}
+
+/// What a commit says besides the parts.
+#[derive(Clone, Copy)]
+pub(super) struct Says {
+    pub(super) covers: LogPosition,
+    pub(super) imported: u64,
 }
 
 /// A part whose file is written and not yet committed.
@@ -91,12 +104,17 @@ impl EventTable {
         let mut parts: Vec<PartInfo> = files.iter().map(|file| part(&file)).collect();
         parts.sort_by(|a, b| a.id.cmp(&b.id));
         let log_store = self.delta.log_store();
-        let version = state.transaction_version(log_store.as_ref(), APP_ID).await;
-        let version = version.map_err(|e| StoreError::table(doing, e))?.unwrap_or_default();
+        let mut said = [0, 0];
+        for (said, app_id) in said.iter_mut().zip([APP_ID, IMPORTS_ID]) {
+            let version = state.transaction_version(log_store.as_ref(), app_id).await;
+            let version = version.map_err(|e| StoreError::table(doing, e))?.unwrap_or_default();
+            *said = u64::try_from(version).unwrap_or_default();
+        }
         let schema = state.schema();
         self.layout = Layout::of(&schema);
         self.schema_is_old = layout::lacks_fixed_columns(&schema);
-        self.covered = LogPosition(u64::try_from(version).unwrap_or_default());
+        self.covered = LogPosition(said[0]);
+        self.imported = said[1];
         self.parts = parts;
         Ok(())
     }
@@ -128,7 +146,7 @@ impl EventTable {
         Ok(())
     }
 
-    async fn write_file(
+    pub(super) async fn write_file(
         &self,
         info: PartInfo,
         bytes: Vec<u8>,
@@ -152,17 +170,18 @@ impl EventTable {
         layout: &Layout,
         added: Vec<NewPart>,
         removed: &[PartId],
-        covers: LogPosition,
+        says: Says,
     ) -> Result<(), StoreError> {
         let doing = "committing to the table";
         let actions = self.actions(layout, &added, removed).map_err(|e| StoreError::table(doing, e))?;
-        let position = i64::try_from(covers.0).map_err(|e| StoreError::table(doing, e))?;
+        let number = |n: u64| i64::try_from(n).map_err(|e| StoreError::table(doing, e));
+        let properties = properties(number(says.covers.0)?, number(says.imported)?);
         let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let state = self.delta.snapshot().map_err(|e| StoreError::table(doing, e))?.clone();
-        let builder = CommitBuilder::from(properties(position)).with_actions(actions);
+        let builder = CommitBuilder::from(properties).with_actions(actions);
         match builder.build(Some(&state), self.delta.log_store(), operation).await {
             Ok(done) => self.delta.state = Some(done.snapshot()),
-            Err(error) => self.settle(&added, removed, covers, error).await?,
+            Err(error) => self.settle(&added, removed, says, error).await?,
         }
         self.finish_commit().await.inspect_err(|_| self.unsettled = true)?;
         self.keep_house().await;
@@ -205,7 +224,7 @@ impl EventTable {
         &mut self,
         added: &[NewPart],
         removed: &[PartId],
-        covers: LogPosition,
+        says: Says,
         error: DeltaTableError,
     ) -> Result<(), StoreError> {
         let reloaded = self.delta.load().await.map_err(|e| StoreError::table("reading the table's log", e));
@@ -219,8 +238,9 @@ impl EventTable {
             return Err(self.unsettled_error());
         }
         let has = |id: &PartId| self.parts.iter().any(|part| part.id == *id);
-        let took_effect =
-            self.covered == covers && added.iter().all(|part| has(&part.info.id)) && !removed.iter().any(has);
+        let took_effect = self.covered == says.covers
+            && added.iter().all(|part| has(&part.info.id))
+            && !removed.iter().any(has);
         match took_effect {
             true => Ok(()),
             false => Err(StoreError::table("committing to the table", error)),

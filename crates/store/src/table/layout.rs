@@ -134,7 +134,7 @@ impl Layout {
         for event in events {
             for (path, value) in &event.attributes {
                 let Some(kind) = Kind::of(value) else { continue };
-                if let Some(column) = self.column(path, kind).or_else(|| self.make(path, kind)) {
+                if let Some(column) = self.admit_values(path, kind) {
                     used.resize(self.columns.len(), false);
                     used[column as usize] = true;
                 }
@@ -143,6 +143,11 @@ impl Layout {
         let mut columns: Vec<u32> = (0..used.len() as u32).filter(|column| used[*column as usize]).collect();
         columns.sort_by_key(|column| self.name_and_kind(*column).0);
         columns
+    }
+
+    /// Finds or makes the column of values of `kind` at `path`; none if there is no room.
+    pub(super) fn admit_values(&mut self, path: &str, kind: Kind) -> Option<u32> {
+        self.column(path, kind).or_else(|| self.make(path, kind))
     }
 
     /// The column that values of `kind` at `path` lie in, if there is one.

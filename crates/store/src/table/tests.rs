@@ -32,7 +32,7 @@ fn row(event: Event) -> Row {
 
 fn adding(add: Vec<Event>, covers: u64) -> Change {
     let add = vec![add.into_iter().map(row).collect()];
-    Change { add, remove: Vec::new(), covers: LogPosition(covers) }
+    Change { add, covers: LogPosition(covers), ..Change::default() }
 }
 
 async fn read_all(table: &EventTable) -> Vec<Event> {
@@ -354,5 +354,59 @@ async fn a_flipped_byte_of_a_part_is_found() {
             matches!(error, StoreError::Damaged { .. }) && error.to_string().contains("checksum"),
             "{error}"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases((ProptestConfig::default().cases / 8).clamp(1, 600)))]
+    /// A batch becomes the parts that its events become one by one.
+    #[test]
+    fn a_batch_lies_as_its_events_do(
+        events in prop::collection::vec(crate::model_of_store::any_event(), 1..60),
+        months in prop::collection::vec(0..3i64, 60),
+    ) {
+        let mut batch = EventBatch::default();
+        let mut rows = Vec::new();
+        for (n, (event, month)) in events.into_iter().zip(months).enumerate() {
+            let event = Event {
+                id: format!("{n}"),
+                ts: Instant(event.ts.0 + month * 31 * 86_400_000_000),
+                revisions: None,
+                ..event
+            };
+            rows.push(row(event.clone()));
+            prop_assert!(batch.push(event).is_none());
+        }
+        rows.sort_by(Row::order);
+        let sorted: Vec<Event> = rows.iter().map(|row| row.event.clone()).collect();
+        let batch = Arc::new(batch);
+        let owners = crate::bulk::Owners::of(&batch, &crate::identity::Identity::default());
+        let all = crate::bulk::Rows { rows: (0..sorted.len() as u32).collect(), batch };
+        let run = async {
+            let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+            let mut one_by_one = EventTable::open(TablePlace::folder(folders[0].path()).unwrap()).await.unwrap();
+            let mut at_once = EventTable::open(TablePlace::folder(folders[1].path()).unwrap()).await.unwrap();
+            one_by_one.part_rows = 20;
+            at_once.part_rows = 20;
+            one_by_one.commit(Change { add: vec![rows], ..Change::default() }).await.unwrap();
+            let bulk = Some(BulkRows::new(&all, &owners));
+            at_once.commit(Change { bulk, ..Change::default() }).await.unwrap();
+            let infos = |table: &EventTable| {
+                let parts = table.parts().into_iter();
+                parts.map(|part| (part.rows, part.earliest, part.latest)).collect::<Vec<_>>()
+            };
+            assert_eq!(infos(&one_by_one), infos(&at_once));
+            assert_eq!(at_once.imported(), sorted.len() as u64);
+            for part in at_once.parts() {
+                assert_eq!(at_once.check(&part).await.1, []);
+                let (batch, rest) = at_once.read_batch(&part.id).await.unwrap();
+                assert!(rest.is_empty());
+                let events: Vec<Event> = (0..batch.rows()).map(|row| batch.event(row)).collect();
+                assert_eq!(events, at_once.read(&part.id).await.unwrap());
+            }
+            assert_eq!(read_all(&one_by_one).await, sorted);
+            assert_eq!(read_all(&at_once).await, sorted);
+        };
+        tokio::runtime::Runtime::new().unwrap().block_on(run);
     }
 }

@@ -25,12 +25,12 @@ pub(super) const FORMAT_KEY: &str = "whodid.format";
 pub(super) const FORMAT: u32 = 2;
 
 /// Rows that are turned into columns at a time.
-const BATCH_ROWS: usize = 8_192;
+pub(super) const BATCH_ROWS: usize = 8_192;
 /// Most rows of a row group: small enough that a reader can skip by `_bucket`, large enough for dictionaries to pay.
-const ROW_GROUP_ROWS: usize = 131_072;
+pub(super) const ROW_GROUP_ROWS: usize = 131_072;
 const ZSTD_LEVEL: i32 = 1;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Encodes rows as one Parquet file. `columns` are those that [`Layout::admit`] answered for their events.
 pub(super) fn part(rows: &[Row], layout: &Layout, columns: &[u32]) -> Result<Vec<u8>, Failure> {
@@ -49,7 +49,7 @@ pub(super) fn part(rows: &[Row], layout: &Layout, columns: &[u32]) -> Result<Vec
     Ok(writer.into_inner()?)
 }
 
-fn properties() -> Result<WriterProperties, Failure> {
+pub(super) fn properties() -> Result<WriterProperties, Failure> {
     let column = |name: &str| ColumnPath::from(vec![name.to_string()]);
     Ok(WriterProperties::builder()
         .set_created_by(concat!("whodid ", env!("CARGO_PKG_VERSION")).to_string())
@@ -121,7 +121,7 @@ fn attribute_columns(
 }
 
 /// A column that is filled row by row; rows that are passed over are null.
-enum ColumnBuilder {
+pub(super) enum ColumnBuilder {
     Text(StringBuilder),
     Number(Float64Builder),
     Bool(BooleanBuilder),
@@ -129,7 +129,7 @@ enum ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    fn new(kind: Kind) -> ColumnBuilder {
+    pub(super) fn new(kind: Kind) -> ColumnBuilder {
         match kind {
             Kind::Text => ColumnBuilder::Text(StringBuilder::new()),
             Kind::Number => ColumnBuilder::Number(Float64Builder::new()),
@@ -141,7 +141,7 @@ impl ColumnBuilder {
     }
 
     /// Sets the value of a row behind all set before. The value is of the column's kind.
-    fn put(&mut self, row: usize, value: &Value) {
+    pub(super) fn put(&mut self, row: usize, value: &Value) {
         self.pass_to(row);
         match (self, value) {
             (ColumnBuilder::Text(builder), Value::Text(text)) => builder.append_value(text),
@@ -164,7 +164,7 @@ impl ColumnBuilder {
         }
     }
 
-    fn finish(mut self, rows: usize) -> ArrayRef {
+    pub(super) fn finish(mut self, rows: usize) -> ArrayRef {
         self.pass_to(rows);
         match self {
             ColumnBuilder::Text(mut builder) => Arc::new(builder.finish()),

@@ -33,7 +33,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let mut end = LogPosition(from);
-        let mut progress = Progress::new(end);
+        let mut progress = Progress::new(end, 0);
         let mut under_way: Vec<Append> = Vec::new();
         let mut vanished: Option<LogPosition> = None;
         let mut applied_events = from;
