@@ -67,7 +67,8 @@ impl Shape {
     /// Of a sorted dictionary: its two ends tell whether all values are of one kind.
     fn of_column(column: &Column) -> Option<Shape> {
         let dictionary = column.dictionary();
-        let (first, last) = (Shape::of(&dictionary.first()?)?, Shape::of(&dictionary.last()?)?);
+        let of = |value: Option<Cow<'_, Value>>| Shape::of(value.as_deref()?);
+        let (first, last) = (of(dictionary.first())?, of(dictionary.last())?);
         Some(first.with(last))
     }
 

@@ -236,30 +236,21 @@ struct SessionCodes<'a> {
 impl<'a> SessionCodes<'a> {
     fn new(subjects: &Subjects, half: Half<'a>) -> SessionCodes<'a> {
         let column = half.columns.attribute(paths::SESSION_ID);
-        let dictionary = column.map(Column::dictionary).unwrap_or_default();
-        let mut shared = vec![false; dictionary.len() + 1];
+        let mut shared = vec![false; column.map_or(0, |column| column.dictionary().len()) + 1];
         let mut none = vec![0];
-        // Texts are sorted among themselves; the few values of other types stand before and after them.
-        let texts_from =
-            dictionary.partition_point(|value| !matches!(value, Value::Text(_) | Value::List(_)));
-        let texts_to = dictionary.partition_point(|value| !matches!(value, Value::List(_)));
-        for (index, value) in dictionary.iter().enumerate() {
-            if (texts_from..texts_to).contains(&index) && index > texts_from {
-                continue;
+        if let Some(dictionary) = column.map(Column::dictionary) {
+            // Texts are sorted among themselves; the few values of other types stand before and after them.
+            let texts = dictionary.texts();
+            let others =
+                (0..dictionary.len()).filter(|index| !texts.contains(index) || *index == texts.start);
+            for index in others {
+                match account_name(&dictionary.get(index)) {
+                    None => none.push(index as u32 + 1),
+                    Some(id) => shared[index + 1] = subjects.shared.contains_key(&id),
+                }
             }
-            match account_name(value) {
-                None => none.push(index as u32 + 1),
-                Some(id) => shared[index + 1] = subjects.shared.contains_key(&id),
-            }
-        }
-        let texts = dictionary.get(texts_from..texts_to).unwrap_or_default();
-        for id in subjects.shared.keys() {
-            let text = |value: &Value| match value {
-                Value::Text(text) => text.as_str().cmp(id),
-                _ => std::cmp::Ordering::Less,
-            };
-            if let Ok(found) = texts.binary_search_by(text) {
-                shared[texts_from + found + 1] = true;
+            for found in subjects.shared.keys().filter_map(|id| dictionary.find_text(id)) {
+                shared[found + 1] = true;
             }
         }
         let any_shared = shared.contains(&true);

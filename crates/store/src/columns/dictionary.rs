@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use whodid_model::Value;
 
@@ -103,6 +104,31 @@ impl Dictionary {
         }
     }
 
+    /// The indexes of texts; other values stand before and after them.
+    pub fn texts(&self) -> Range<usize> {
+        match self {
+            Dictionary::Values(values) => {
+                let start = values.partition_point(|value| !matches!(value, Value::Text(_) | Value::List(_)));
+                start..values.partition_point(|value| !matches!(value, Value::List(_)))
+            }
+            Dictionary::Texts { ends, .. } => 0..ends.len(),
+        }
+    }
+
+    /// The index of a text.
+    pub fn find_text(&self, text: &str) -> Option<usize> {
+        let (mut first, mut end) = (self.texts().start, self.texts().end);
+        while first < end {
+            let middle = first.midpoint(end);
+            match self.borrowed(middle).order(Borrowed::Text(text)) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => first = middle + 1,
+                Ordering::Greater => end = middle,
+            }
+        }
+        None
+    }
+
     pub fn first(&self) -> Option<Cow<'_, Value>> {
         (!self.is_empty()).then(|| self.get(0))
     }
@@ -168,4 +194,32 @@ impl Dictionary {
 fn slice<'a>(ends: &[u32], text: &'a str, index: usize) -> &'a str {
     let start = index.checked_sub(1).map_or(0, |before| ends[before]);
     &text[start as usize..ends[index] as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_and_many_values_read_the_same() {
+        for count in [3, MANY_TEXTS - 1, MANY_TEXTS, 1_000] {
+            let values: Vec<Value> = (0..count).map(|n| Value::Text(format!("{n:05}"))).collect();
+            let dictionary = Dictionary::new(values.clone());
+            assert_eq!(matches!(dictionary, Dictionary::Texts { .. }), count >= MANY_TEXTS);
+            assert_eq!(dictionary.map(Value::clone), values);
+            assert_eq!(dictionary.values(), values);
+            assert_eq!(dictionary.iter().map(Cow::into_owned).collect::<Vec<_>>(), values);
+            assert_eq!(
+                (dictionary.first().as_deref(), dictionary.last().as_deref()),
+                (values.first(), values.last())
+            );
+            assert_eq!(dictionary.texts(), 0..count);
+            assert!((0..count).all(|n| dictionary.find_text(&format!("{n:05}")) == Some(n)));
+            assert_eq!(dictionary.find_text("00001x"), None);
+        }
+        let mixed =
+            vec![Value::Bool(true), Value::Number(1.0), "a".into(), "b".into(), Value::List(Vec::new())];
+        let mixed = Dictionary::new(mixed);
+        assert_eq!((mixed.texts(), mixed.find_text("b"), mixed.find_text("c")), (2..4, Some(3), None));
+    }
 }
