@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustc_hash::{FxHashMap, FxHasher};
 use serde::{Deserialize, Serialize};
-use whodid_model::Value;
 use whodid_model::event::paths;
 use whodid_store::{BUCKETS, Column, Half, Snapshot};
 
