@@ -151,7 +151,7 @@ fn derive(snapshot: &Snapshot, wanted: Option<&[&str]>, at: Instant) -> Vec<(Own
         let Some(column) = half.columns.attribute(paths::SESSION_ID) else { continue };
         let known = column.dictionary().iter().map(|value| {
             let next = numbers.len() as u32;
-            account_name(value).map(|id| *numbers.entry(id).or_insert(next))
+            account_name(&value).map(|id| *numbers.entry(id).or_insert(next))
         });
         let sessions: Vec<Option<u32>> = std::iter::once(None).chain(known).collect();
         let (ts_us, kinds) = (half.columns.ts_us(), half.columns.kinds());

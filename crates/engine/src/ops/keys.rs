@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde_json::{Value as Json, json};
 use whodid_model::event::paths;
 use whodid_model::{EntityKind, EventType, Instant, Value};
-use whodid_store::{Codes, Column, Half};
+use whodid_store::{Codes, Column, Dictionary, EventIds, Half, Instants};
 
 use crate::entities::account_name;
 use crate::error::EngineError;
@@ -176,7 +176,7 @@ enum Source<'a> {
     /// By run.
     Run(Vec<u32>),
     Row,
-    Step(&'a Steps, &'a [i64]),
+    Step(&'a Steps, &'a Instants),
 }
 
 /// What a first code stands for.
@@ -195,8 +195,8 @@ enum Texts<'a> {
     /// Codes that are numbers themselves, this many and none of them missing.
     None(usize),
     Kinds,
-    Ids(&'a [Box<str>]),
-    Dictionary(&'a [Value]),
+    Ids(&'a EventIds),
+    Dictionary(&'a Dictionary),
     Own(Vec<String>),
 }
 
@@ -225,11 +225,11 @@ impl<'a> HalfKey<'a> {
         let dictionary = column.dictionary();
         let source = Source::Column(column.codes());
         // Different texts are different values; a number and a text, or two lists, may show the same.
-        if dictionary.iter().all(|value| matches!(value, Value::Text(_))) {
+        if dictionary.texts().len() == dictionary.len() {
             return HalfKey { source, meaning: Meaning::Same, texts: Texts::Dictionary(dictionary) };
         }
         let mut own = Interned::default();
-        let values: Vec<Vec<u32>> = dictionary.iter().map(|value| own.codes_of(&texts_of(value))).collect();
+        let values: Vec<Vec<u32>> = dictionary.map(|value| own.codes_of(&texts_of(value)));
         HalfKey { source, meaning: Meaning::of(values), texts: Texts::Own(own.texts) }
     }
 
@@ -252,7 +252,7 @@ impl<'a> HalfKey<'a> {
                     return HalfKey::nothing();
                 };
                 let of_accounts: Vec<Vec<u32>> =
-                    column.dictionary().iter().map(|value| codes_of(account_name(value))).collect();
+                    column.dictionary().map(|value| codes_of(account_name(value)));
                 let source = Source::Column(column.codes());
                 HalfKey { source, meaning: Meaning::of(of_accounts), texts: Texts::Own(own.texts) }
             }
@@ -280,7 +280,7 @@ impl<'a> HalfKey<'a> {
             Source::Column(codes) => codes.get(row),
             Source::Run(codes) => codes[run],
             Source::Row => row as u32 + 1,
-            Source::Step(steps, ts_us) => steps.of(ts_us[row]) as u32,
+            Source::Step(steps, ts_us) => steps.of(ts_us.get(row)) as u32,
         };
         match &self.meaning {
             Meaning::Same => RowCodes::One(code),
@@ -303,8 +303,8 @@ impl<'a> HalfKey<'a> {
         Some(match &self.texts {
             Texts::None(_) => return None,
             Texts::Kinds => Cow::Borrowed(EventType::ALL[index].name()),
-            Texts::Ids(ids) => Cow::Borrowed(&ids[index]),
-            Texts::Dictionary(dictionary) => dictionary[index].as_text(),
+            Texts::Ids(ids) => ids.get(index),
+            Texts::Dictionary(dictionary) => Cow::Owned(dictionary.get(index).as_text().into_owned()),
             Texts::Own(texts) => Cow::Borrowed(&texts[index]),
         })
     }
