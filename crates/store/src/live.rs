@@ -22,6 +22,10 @@ use crate::owner::{BUCKETS, Owner};
 use crate::parallel;
 use crate::snapshot::{Bucket, Snapshot};
 
+mod remove;
+
+pub(crate) use remove::Doomed;
+
 /// The tail is folded when it is as large as a quarter of the base, but neither before it has the first number of events
 /// nor long after it has the second: a tail takes many times the memory of columns.
 const FOLD_EVENTS: std::ops::Range<usize> = 50_000..500_000;
@@ -266,9 +270,14 @@ impl Live {
             let first = self.first_together(link, gone);
             self.identity.set_first(&link.anonymous_id, &link.usr_id, first);
         }
-        let user_after = self.identity.user(&link.anonymous_id).map(str::to_string);
+        self.handed_over(&link.anonymous_id, user_before);
+    }
+
+    /// If the anonymous id has changed hands, it and both users are dirty.
+    fn handed_over(&mut self, anonymous_id: &str, user_before: Option<String>) {
+        let user_after = self.identity.user(anonymous_id).map(str::to_string);
         if user_before != user_after {
-            self.dirty.insert(Owner::User(UserKey::Anonymous(link.anonymous_id.clone())));
+            self.dirty.insert(Owner::User(UserKey::Anonymous(anonymous_id.to_string())));
             for user in [user_before, user_after].into_iter().flatten() {
                 self.dirty.insert(Owner::User(UserKey::Identified(user)));
             }

@@ -90,6 +90,8 @@ struct State {
     /// Bytes of appends that wait to be written.
     waiting_bytes: AtomicU64,
     end: AtomicU64,
+    /// Where the oldest file starts.
+    first: AtomicU64,
 }
 
 impl Log {
@@ -145,6 +147,19 @@ impl Log {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Truncate { position, reply })?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// From here on events go to another file than those before. Answers the position at which that file starts: once all
+    /// below it is truncated, nothing of the events before is on disk.
+    pub(crate) async fn rotate(&self) -> Result<LogPosition, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Rotate { reply })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Nothing below is on disk.
+    pub(crate) fn first(&self) -> LogPosition {
+        LogPosition(self.state.first.load(Ordering::Acquire))
     }
 
     /// Bytes in files.

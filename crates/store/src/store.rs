@@ -21,6 +21,7 @@ mod compact;
 mod flush;
 mod import;
 mod progress;
+mod remove;
 mod saving;
 pub(crate) mod tables;
 
@@ -29,6 +30,7 @@ use flush::{Extent, Parts, flush_in_background};
 pub use flush::{PartStatus, TableStatus, Written};
 pub use import::Import;
 use progress::Progress;
+pub use remove::Removed;
 use saving::{Due, Saved};
 
 /// When the store writes the table by itself.

@@ -263,5 +263,14 @@ fn bounds(rows: &[Row]) -> Option<(Instant, Instant)> {
     Some((instants().min()?, instants().max()?))
 }
 
+/// The events, the users and the schema of a part.
+#[cfg(test)]
+pub(crate) fn everything_in(path: &Path) -> String {
+    let bytes = Bytes::from(std::fs::read(path).unwrap());
+    let metadata =
+        parquet::arrow::arrow_reader::ArrowReaderMetadata::load(&bytes, Default::default()).unwrap();
+    format!("{:?} {:?}", metadata.metadata(), read::rows(path, bytes).unwrap())
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use roaring::RoaringBitmap;
 use whodid_model::EventType;
 
 use super::column::Column;
@@ -38,15 +39,33 @@ impl Columns {
                 _ => merge(sources, same, &mut pieces),
             }
         }
-        for piece in &pieces {
-            out.push(sources[piece.source], piece.rows.clone());
+        out.filled(sources, &pieces)
+    }
+
+    /// The same rows but for those that are `gone`.
+    pub(crate) fn without(&self, gone: &RoaringBitmap) -> Columns {
+        let mut out = Draft::default();
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut rows = 0;
+        for run in self.runs() {
+            let start = rows;
+            let mut piece = run.start..run.start;
+            for row in run.start..=run.end {
+                if row < run.end && !gone.contains(row) {
+                    piece.end = row + 1;
+                    continue;
+                }
+                if !piece.is_empty() {
+                    rows += piece.len() as u32;
+                    pieces.push(Piece { source: 0, rows: piece.start as usize..piece.end as usize });
+                }
+                piece = row + 1..row + 1;
+            }
+            if rows > start {
+                out.runs.push(Run { owner: run.owner.clone(), start, end: rows });
+            }
         }
-        let mut paths: Vec<&str> = sources.iter().flat_map(|columns| columns.paths()).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        let count = out.rows();
-        let column = |path: &str| Some((path.into(), gather(sources, &pieces, path, count)?));
-        out.finish(paths.into_iter().filter_map(column).collect())
+        out.filled(&[self], &pieces)
     }
 
     fn place(&self, row: usize) -> (i64, Cow<'_, str>, EventType) {
@@ -55,6 +74,19 @@ impl Columns {
 }
 
 impl Draft {
+    /// The columns of the pieces' rows; the runs are there already.
+    fn filled(mut self, sources: &[&Columns], pieces: &[Piece]) -> Columns {
+        for piece in pieces {
+            self.push(sources[piece.source], piece.rows.clone());
+        }
+        let mut paths: Vec<&str> = sources.iter().flat_map(|columns| columns.paths()).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let count = self.rows();
+        let column = |path: &str| Some((path.into(), gather(sources, pieces, path, count)?));
+        self.finish(paths.into_iter().filter_map(column).collect())
+    }
+
     fn push(&mut self, source: &Columns, rows: Range<usize>) {
         let start = self.rows();
         let (ts_us, versions) = (source.ts_us(), source.versions.get());

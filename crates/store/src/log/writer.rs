@@ -27,6 +27,7 @@ pub(super) struct Append {
 pub(super) enum Request {
     Append(Append),
     Truncate { position: LogPosition, reply: oneshot::Sender<Result<(), StoreError>> },
+    Rotate { reply: oneshot::Sender<Result<LogPosition, StoreError>> },
 }
 
 pub(super) struct Writer {
@@ -91,6 +92,9 @@ impl Writer {
                 Request::Truncate { position, reply } => {
                     // Whoever asked may have gone away.
                     let _ = reply.send(self.truncate_before(position));
+                }
+                Request::Rotate { reply } => {
+                    let _ = reply.send(self.begin_file());
                 }
                 Request::Append(first) => {
                     let mut bytes = first.encoded.len();
@@ -205,12 +209,20 @@ impl Writer {
     }
 
     fn truncate_before(&mut self, position: LogPosition) -> Result<(), StoreError> {
-        if position >= self.end && self.active.first < self.end {
-            self.repair().and_then(|()| self.rotate()).map_err(|e| StoreError::io(&self.dir, e))?;
+        if position >= self.end {
+            self.begin_file()?;
         }
         let result = self.delete_closed_before(position);
         self.publish();
         result
+    }
+
+    /// Begins a new file, and answers the position at which it starts.
+    fn begin_file(&mut self) -> Result<LogPosition, StoreError> {
+        if self.active.first < self.end {
+            self.repair().and_then(|()| self.rotate()).map_err(|e| StoreError::io(&self.dir, e))?;
+        }
+        Ok(self.active.first)
     }
 
     fn delete_closed_before(&mut self, position: LogPosition) -> Result<(), StoreError> {
@@ -232,6 +244,8 @@ impl Writer {
 
     fn publish(&self) {
         let closed: u64 = self.closed.iter().map(|segment| segment.bytes).sum();
+        let first = self.closed.first().map_or(self.active.first, |oldest| oldest.first);
+        self.state.first.store(first.0, Ordering::Release);
         self.state.stored_bytes.store(closed + self.active.bytes, Ordering::Relaxed);
         self.state.end.store(self.end.0, Ordering::Release);
     }

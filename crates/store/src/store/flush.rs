@@ -55,7 +55,10 @@ impl Parts {
     }
 
     /// In which parts rows of the table lie, by the events' keys and the rows' instants.
-    async fn locate(&mut self, superseded: Vec<(EventKey, Instant)>) -> Result<Located, StoreError> {
+    pub(super) async fn locate(
+        &mut self,
+        superseded: Vec<(EventKey, Instant)>,
+    ) -> Result<Located, StoreError> {
         let known = |key: &EventKey| {
             self.located.get(key).filter(|number| self.numbers.contains_key(number)).copied()
         };
@@ -118,7 +121,7 @@ impl Parts {
     }
 
     /// The events of a part that are not superseded.
-    async fn read_living(
+    pub(super) async fn read_living(
         &self,
         number: u32,
         superseded: &FxHashMap<u32, FxHashSet<EventKey>>,
@@ -289,7 +292,7 @@ impl Inner {
     }
 
     /// Events of parts as rows under the owners that they have now.
-    fn resolve(&self, events: Vec<Event>, rows: &mut Vec<Row>) {
+    pub(super) fn resolve(&self, events: Vec<Event>, rows: &mut Vec<Row>) {
         rows.reserve(events.len());
         let mut events = events.into_iter();
         while events.len() > 0 {

@@ -38,6 +38,12 @@ impl Saved {
         self.parts.contains(&part.to_string())
     }
 
+    /// The file is gone. Columns that are read from it still can be, and a new one is due.
+    pub(super) fn forget(&mut self) {
+        self.parts.clear();
+        self.rows = 0;
+    }
+
     pub(super) fn read_bytes(&self) -> u64 {
         self.image.as_ref().map_or(0, |image| image.read_bytes())
     }

@@ -1,13 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt;
 use proptest::prelude::*;
-use whodid_model::{EventKey, SystemClock};
+use whodid_model::{EventKey, SystemClock, UserKey};
 use whodid_testkit::{action, view};
 
 use super::*;
 use crate::log::LogPosition;
-use crate::model_of_store::{any_event, model, shown};
+use crate::model_of_store::{Shown, any_event, model, shown};
+use crate::owner::Owner;
 use crate::table::TablePlace;
 
 mod crash;
@@ -240,6 +241,69 @@ async fn a_file_imported_again_is_all_duplicates() {
     assert_eq!(table.len(), 500);
 }
 
+/// All that the folder's files say, as far as they can be read without us: raw, and unpacked.
+async fn said_on_disk(folder: &Path) -> String {
+    fn files(folder: &Path, out: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() { files(&entry, out) } else { out.push(entry) }
+        }
+    }
+    let mut paths = Vec::new();
+    files(folder, &mut paths);
+    let mut said = String::new();
+    for path in paths {
+        said += &path.display().to_string();
+        said += &String::from_utf8_lossy(&std::fs::read(&path).unwrap());
+        if path.extension().is_some_and(|extension| extension == "parquet")
+            && path.parent().unwrap().ends_with("events")
+        {
+            said += &format!("{:?}", crate::table::everything_in(&path));
+        }
+    }
+    let log = Log::open(&folder.join("log"), LogOptions::default()).unwrap();
+    for batch in log.replay(log.first()).unwrap() {
+        said += &format!("{:?}", batch.unwrap().1);
+    }
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_an_erased_user_is_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), by_hand()).await;
+    let of = |name: &str, n: u32| {
+        let ts = Instant::from_millis(1_790_000_000_000 + i64::from(n) * 9 * 86_400_000);
+        let event =
+            action("buy").id(&format!("{name}-{n}")).ts(ts).attr("usr.email", format!("{name}@shop.example"));
+        event.attr("context.note", format!("secret of {name} {n}"))
+    };
+    let zebra = |n| of("zebra-7719", n).user("zebra-7719").anonymous("okapi-2204").build();
+    let before_login = |n| of("okapi-2204", n).anonymous("okapi-2204").build();
+    let other = |n| of("heron-1", n).user("heron-1").build();
+    store.append((0..6).flat_map(|n| [zebra(n), other(n), before_login(n + 100)]).collect()).await.unwrap();
+    store.flush().await.unwrap();
+    store.append((6..12).flat_map(|n| [zebra(n), other(n), before_login(n + 100)]).collect()).await.unwrap();
+    let removed = store.erase(&UserKey::Identified("zebra-7719".into())).await.unwrap();
+    assert_eq!((removed.events, removed.files.is_empty()), (24, false));
+    assert_eq!(rows(&store).await, 12);
+    store.append(vec![other(50)]).await.unwrap();
+    drop(store);
+    let said = said_on_disk(dir.path()).await;
+    for word in ["zebra", "okapi"] {
+        assert!(!said.contains(word), "{word} is still there");
+    }
+    for word in ["heron-1@shop.example", "secret of heron-1 3", "heron-1-50"] {
+        assert!(said.contains(word), "the search finds what is there: {word}");
+    }
+    let store = open(dir.path(), by_hand()).await;
+    assert_eq!(rows(&store).await, 13);
+    // The same events again are new ones.
+    assert_eq!(
+        store.append(vec![zebra(1), other(1)]).await.unwrap(),
+        Appended { accepted: 1, duplicates: 1 }
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Several requests at once.
@@ -250,6 +314,10 @@ enum Step {
     Flush,
     /// As the background does it: some revised events are left in the log.
     FlushCheaply,
+    /// One of the users that there are.
+    Erase(prop::sample::Index),
+    /// What is no later than one of the events there are, of its type.
+    Expire(prop::sample::Index),
     Reopen {
         clean: bool,
     },
@@ -264,6 +332,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Look),
         2 => Just(Step::Flush),
         2 => Just(Step::FlushCheaply),
+        1 => any::<prop::sample::Index>().prop_map(Step::Erase),
+        1 => any::<prop::sample::Index>().prop_map(Step::Expire),
         2 => any::<bool>().prop_map(|clean| Step::Reopen { clean }),
     ]
 }
@@ -276,6 +346,11 @@ async fn import(store: &Store, events: Vec<Event>) -> Result<Appended, StoreErro
     import.take(batch).await?;
     import.take_one_by_one(rest).await?;
     import.finish().await
+}
+
+fn keys(shown: &Shown, which: impl Fn(&Owner, &Event) -> bool) -> BTreeSet<EventKey> {
+    let chosen = shown.iter().filter(|(_, (owner, event))| which(owner, event));
+    chosen.map(|(key, _)| key.clone()).collect()
 }
 
 async fn run(steps: Vec<Step>) {
@@ -299,6 +374,25 @@ async fn run(steps: Vec<Step>) {
             Step::Look => assert_eq!(shown(&store.snapshot().await.unwrap()), model(&arrived, None)),
             Step::Flush => store.flush().await.unwrap(),
             Step::FlushCheaply => store.inner.flush(Extent::Cheap).await.unwrap(),
+            Step::Erase(index) => {
+                let shown = model(&arrived, None);
+                let users: BTreeSet<&UserKey> =
+                    shown.values().filter_map(|(owner, _)| owner.user()).collect();
+                let Some(user) = users.iter().nth(index.index(users.len().max(1))) else { continue };
+                let removed = store.erase(user).await.unwrap();
+                let gone = keys(&shown, |owner, _| owner.user() == Some(*user));
+                assert_eq!(removed.events, gone.len() as u64);
+                arrived.retain(|event| !gone.contains(&event.key()));
+            }
+            Step::Expire(index) => {
+                let shown = model(&arrived, None);
+                let Some((_, event)) = shown.values().nth(index.index(shown.len().max(1))) else { continue };
+                let (kind, before) = (event.kind, event.ts);
+                let removed = store.remove_before(vec![(kind, before)]).await.unwrap();
+                let gone = keys(&shown, |_, event| event.kind == kind && event.ts < before);
+                assert_eq!(removed.events, gone.len() as u64);
+                arrived.retain(|event| !gone.contains(&event.key()));
+            }
             Step::Reopen { clean } => {
                 match clean {
                     true => store.close().await.unwrap(),
@@ -312,7 +406,6 @@ async fn run(steps: Vec<Step>) {
     let expected = model(&arrived, None);
     let snapshot = store.snapshot().await.unwrap();
     assert_eq!(shown(&snapshot), expected);
-    assert!(snapshot.watermark() <= arrived.len() as u64);
     let logged = store.inner.log.end();
     store.close().await.unwrap();
     let in_table = table_of(dir.path()).await;
