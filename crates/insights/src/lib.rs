@@ -8,6 +8,7 @@ mod audiences;
 mod calendar;
 pub mod catalogue;
 mod connections;
+mod erasure;
 mod error;
 mod facets;
 mod insights;

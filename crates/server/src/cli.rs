@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod config;
 mod demo;
+mod erase;
 mod describe;
 mod import;
 mod jobs;
@@ -48,6 +49,8 @@ enum Command {
     Jobs(jobs::JobsArguments),
     /// Say what a search query means, and how many events it finds
     Query(query::QueryArguments),
+    /// Erase a user: events, lists and what the log of changes says
+    Erase(erase::EraseArguments),
     /// Read a data folder through and say what is wrong with it, changing nothing
     Check(check::CheckArguments),
     /// Write everything that a server or a data folder keeps into one file
@@ -110,6 +113,7 @@ pub async fn run() -> ExitCode {
         Command::Segment(arguments) => segment::run(arguments).await,
         Command::Jobs(arguments) => jobs::run(arguments).await,
         Command::Query(arguments) => query::run(arguments).await,
+        Command::Erase(arguments) => erase::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Backup(arguments) => backup::backup(arguments).await,
         Command::Restore(arguments) => backup::restore(arguments).await,

@@ -3,6 +3,7 @@
 
 pub(crate) mod describe;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use whodid_model::{EventType, Span};
 use tracing_subscriber::EnvFilter;
 use whodid_insights::QueryLimits;
 use whodid_model::limits;
@@ -27,6 +29,10 @@ pub struct ServeFlags {
     /// Where a new data folder's tables are to lie, such as s3://bucket/prefix; the folder remembers it [default: in it]
     #[arg(long, env = "WHODID_TABLES", value_name = "URL")]
     pub tables: Option<String>,
+
+    /// How long events are kept: one duration for all, or such as view:90d,action:400d,server:400d [default: for ever]
+    #[arg(long, env = "WHODID_KEEP", value_name = "DURATIONS")]
+    pub keep: Option<String>,
 
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8130]
     #[arg(long, env = "WHODID_LISTEN", value_name = "ADDR")]
@@ -111,6 +117,8 @@ pub struct ServeFlags {
 pub struct Config {
     pub data: PathBuf,
     pub tables: Option<String>,
+    /// How long events of a type are kept; for ever if it is not among these.
+    pub keep: BTreeMap<EventType, Span>,
     pub listen: SocketAddr,
     pub write_address: Option<PathBuf>,
     pub timezone: TimeZone,
@@ -146,6 +154,8 @@ pub enum ConfigError {
     Malformed { path: PathBuf, detail: String },
     #[error("`{0}` is not an address to listen on; write such as 127.0.0.1:8130")]
     Listen(String),
+    #[error("`{0}` does not say how long events are kept; write such as 400d, or view:90d,action:400d")]
+    Keep(String),
     #[error("`{0}` is not a time zone; write a name such as Europe/Berlin")]
     TimeZone(String),
     #[error("tls-certificate and tls-key belong together; give both or neither")]
@@ -156,6 +166,19 @@ pub enum ConfigError {
     Log(String),
     #[error(transparent)]
     TrustedProxies(#[from] TrustedProxiesError),
+}
+
+/// `90d`, or `view:90d,action:400d`.
+fn kept(text: &str) -> Result<BTreeMap<EventType, Span>, ConfigError> {
+    let refused = || ConfigError::Keep(text.to_string());
+    if let Ok(span) = text.parse::<Span>() {
+        return Ok(EventType::ALL.into_iter().map(|kind| (kind, span)).collect());
+    }
+    let one = |piece: &str| {
+        let (kind, span) = piece.split_once(':')?;
+        Some((kind.trim().parse().ok()?, span.parse().ok()?))
+    };
+    text.split(',').map(|piece| one(piece).ok_or_else(refused)).collect()
 }
 
 impl ServeFlags {
@@ -198,6 +221,7 @@ impl ServeFlags {
         Ok(Config {
             data: flags.data.unwrap_or_else(|| ServeFlags::DEFAULT_DATA.into()),
             tables: flags.tables,
+            keep: flags.keep.as_deref().map_or(Ok(BTreeMap::new()), kept)?,
             listen: listen.parse().map_err(|_| ConfigError::Listen(listen.to_string()))?,
             write_address: flags.write_address,
             timezone,
@@ -230,6 +254,7 @@ impl ServeFlags {
         ServeFlags {
             data: self.data.or(other.data),
             tables: self.tables.or(other.tables),
+            keep: self.keep.or(other.keep),
             listen: self.listen.or(other.listen),
             write_address: self.write_address.or(other.write_address),
             timezone: self.timezone.or(other.timezone),

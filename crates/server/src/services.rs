@@ -1,9 +1,10 @@
 //! What every request may use.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use whodid_insights::Insights;
 use whodid_insights::catalogue::Catalogue;
 use whodid_intake::Enricher;
-use whodid_model::{Clock, Instant};
+use whodid_model::{Clock, EventType, Instant, Span};
 use whodid_store::{Store, StoreOptions};
 
 use crate::auth::Rates;
@@ -26,6 +27,9 @@ use crate::tail::Tail;
 
 /// What the names of backups in the making begin with, in the data folder.
 pub(crate) const BACKUP_PREFIX: &str = "backup-";
+
+/// How often it is looked whether events have become too old.
+const EXPIRY_PERIOD: Duration = Duration::from_secs(3_600);
 
 /// A handle; clones share it.
 #[derive(Clone)]
@@ -90,6 +94,9 @@ impl Services {
             arrived: TaskTracker::new(),
         }));
         services.set_limits(config);
+        if !config.keep.is_empty() {
+            tokio::spawn(remove_expired(Arc::downgrade(&services.0), config.keep.clone()));
+        }
         Ok(services)
     }
 
@@ -116,6 +123,19 @@ impl Services {
         self.store.clone().close().await?;
         self.catalogue().close().await;
         Ok(())
+    }
+}
+
+/// Removes events that are older than they are kept, now and every hour.
+async fn remove_expired(services: Weak<Parts>, keep: BTreeMap<EventType, Span>) {
+    while let Some(insights) = services.upgrade().map(|services| services.insights.clone()) {
+        match insights.remove_expired(&keep).await {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "removed events that are older than they are kept"),
+            Err(error) => tracing::warn!(%error, "could not remove old events; the next hour tries again"),
+        }
+        drop(insights);
+        tokio::time::sleep(EXPIRY_PERIOD).await;
     }
 }
 

@@ -31,4 +31,6 @@ pub use list::{IdList, Ids, ListWriter, Merge, Stage};
 pub use live::Appended;
 pub use owner::{BUCKETS, Owner};
 pub use snapshot::{Bucket, Half, Snapshot};
-pub use store::{Import, PartStatus, Removed, Store, StoreOptions, StoreStatus, TableStatus, Written, link_folder};
+pub use store::{
+    Import, PartStatus, Removed, Store, StoreOptions, StoreStatus, TableStatus, Written, link_folder,
+};

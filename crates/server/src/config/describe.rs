@@ -62,6 +62,7 @@ pub(crate) fn shown(config: &Config) -> String {
     let settings = [
         ("data", Some(text(&config.data.display().to_string()))),
         ("tables", config.tables.as_deref().map(text)),
+        ("keep", (!config.keep.is_empty()).then(|| text(&kept(config)))),
         ("listen", Some(text(&config.listen.to_string()))),
         ("write-address", config.write_address.as_ref().map(|path| text(&path.display().to_string()))),
         ("timezone", Some(text(config.timezone.iana_name().unwrap_or("UTC")))),
@@ -91,6 +92,11 @@ pub(crate) fn shown(config: &Config) -> String {
     shown
 }
 
+fn kept(config: &Config) -> String {
+    let kept = config.keep.iter().map(|(kind, span)| format!("{}:{span}", kind.name()));
+    kept.collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,12 +106,14 @@ mod tests {
         let flags = ServeFlags {
             bootstrap_app_key: Some("very-secret".to_string()),
             query_seconds: Some(7),
+            keep: Some("view:90d,action:60w".to_string()),
             trusted_proxies: Some("10.0.0.0/8".to_string()),
             ..ServeFlags::default()
         };
         let shown = shown(&flags.settle().unwrap());
         assert!(!shown.contains("very-secret"), "{shown}");
         let read: ServeFlags = toml::from_str(&shown).unwrap();
+        assert_eq!(read.keep.as_deref(), Some("view:90d,action:60w"));
         assert_eq!((read.query_seconds, read.trusted_proxies.as_deref()), (Some(7), Some("10.0.0.0/8")));
     }
 

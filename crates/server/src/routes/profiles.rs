@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -12,14 +13,15 @@ use utoipa_axum::routes;
 use whodid_insights::{SegmentOf, TimelineCursor};
 use whodid_model::{EntityKind, Event, Instant};
 
-use crate::auth::MayRead;
+use crate::auth::{MayAdmin, MayRead};
 use crate::envelope::{Answer, AnswerMeta, Many, One, PageMeta, Parameters, Resource};
 use crate::problem::Problem;
+use crate::routes::jobs::{JobAttributes, started};
 use crate::services::Services;
 
 pub(super) fn routes() -> OpenApiRouter<Services> {
     OpenApiRouter::new()
-        .routes(routes!(user))
+        .routes(routes!(user, erase))
         .routes(routes!(account))
         .routes(routes!(user_timeline))
         .routes(routes!(account_timeline))
@@ -49,6 +51,20 @@ async fn user(
     Parameters(parameters): Parameters<ProfileParameters>,
 ) -> Answer<Profile> {
     profile(&services, EntityKind::User, &id, parameters.at).await
+}
+
+/// Erases a user: every event that belongs to them, what lists say of them, and their id in the log of changes. The answer
+/// is a job; its report says what was taken away and which segments' definitions still name them.
+#[utoipa::path(
+    delete, path = "/users/{id}", tag = "Profiles", params(("id" = String, Path)),
+    responses((status = 202, body = One<JobAttributes>))
+)]
+async fn erase(
+    _: MayAdmin,
+    State(services): State<Services>,
+    Path(id): Path<String>,
+) -> Answer<(StatusCode, Json<One<JobAttributes>>)> {
+    Ok(started(services.insights.erase_user(&id).await?))
 }
 
 /// An account's profile.
