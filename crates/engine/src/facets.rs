@@ -219,8 +219,11 @@ impl PartialEq for Head<'_> {
 
 impl Eq for Head<'_> {}
 
+/// A sorted dictionary and how often each of its codes occurs.
+type Counted<'a> = (Cow<'a, [Value]>, Cow<'a, [u32]>);
+
 /// Goes through several sorted dictionaries side by side: each value once, with the sum of its counts.
-fn merge<'a>(columns: &'a [(Cow<'a, [Value]>, Cow<'a, [u32]>)], mut visit: impl FnMut(&'a Value, u64)) {
+fn merge<'a>(columns: &'a [Counted<'a>], mut visit: impl FnMut(&'a Value, u64)) {
     let head = |dictionary: usize, place: usize| -> Option<Head<'a>> {
         columns[dictionary].0.get(place).map(|value| Head { value, dictionary, place })
     };

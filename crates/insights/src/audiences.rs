@@ -401,7 +401,7 @@ impl MappedAttribute {
             _ => "string",
         };
         MappedAttribute {
-            name: format!("@{}", field.id),
+            name: field.id.clone(),
             value_type,
             display_name: field.display_name.unwrap_or(field.id),
             description: field.description.unwrap_or_default(),

@@ -50,7 +50,8 @@ impl Insights {
     async fn emails_of(&self, id: &str) -> Result<BTreeSet<String>, InsightError> {
         let snapshot = self.inner.store.snapshot().await?;
         let (inner, id) = (self.inner.clone(), id.to_string());
-        let events = off_thread(move || inner.engine.events_of(&snapshot, EntityKind::User, &id, Instant::MAX));
+        let events =
+            off_thread(move || inner.engine.events_of(&snapshot, EntityKind::User, &id, Instant::MAX));
         let events = events.await?.unwrap_or_default();
         let emails = events.iter().filter_map(|event| event.attributes.get(paths::USR_EMAIL)?.as_id());
         Ok(emails.collect())
@@ -88,9 +89,11 @@ fn cut(now: Instant, kept: Span) -> Instant {
     if now.0 - day <= MONTHS_BEYOND_DAYS * DAY_US {
         return Instant(day);
     }
-    let date = jiff::Timestamp::from_microsecond(day).map(|ts| ts.to_zoned(jiff::tz::TimeZone::UTC).date());
-    let month = date.and_then(|date| date.first_of_month().to_zoned(jiff::tz::TimeZone::UTC));
-    Instant(month.map_or(day, |month| month.timestamp().as_microsecond()))
+    let date =
+        jiff::Timestamp::from_microsecond(day).map(|ts| jiff::tz::TimeZone::UTC.to_datetime(ts).date());
+    let month =
+        date.and_then(|date| jiff::tz::TimeZone::UTC.to_timestamp(date.first_of_month().at(0, 0, 0, 0)));
+    Instant(month.map_or(day, |month| month.as_microsecond()))
 }
 
 /// Whether the word stands in the text, and not as a part of another.

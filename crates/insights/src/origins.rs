@@ -95,14 +95,14 @@ impl Insights {
     pub async fn segment_from(&self, origin: &Origin) -> Result<SegmentFrom, InsightError> {
         let ((definition, differences), fixed) = match origin {
             Origin::FunnelStep { request, step, drop_off } => {
-                (self.from_funnel(request, *step, *drop_off).await?, true)
+                (self.of_funnel(request, *step, *drop_off).await?, true)
             }
             Origin::RetentionCell { request, cohort, period } => {
-                (self.from_retention(request, *cohort, *period).await?, true)
+                (self.of_retention(request, *cohort, *period).await?, true)
             }
-            Origin::Pathway { request, target } => (self.from_pathway(request, target).await?, true),
+            Origin::Pathway { request, target } => (self.of_pathway(request, target).await?, true),
             Origin::UsersQuery { entity, query, narrowed } => (from_users(*entity, query, *narrowed)?, false),
-            Origin::AnalyticsGroup { request, group } => (self.from_group(request, group).await?, true),
+            Origin::AnalyticsGroup { request, group } => (self.of_group(request, group).await?, true),
         };
         let exact = differences.is_empty();
         let notes = differences.into_iter().chain(fixed.then(|| FIXED_RANGE.to_string())).collect();
@@ -110,7 +110,7 @@ impl Insights {
         Ok(SegmentFrom { definition, echo, exact, notes })
     }
 
-    async fn from_funnel(
+    async fn of_funnel(
         &self,
         request: &JourneyRequest,
         step: usize,
@@ -156,7 +156,7 @@ impl Insights {
         draft.definition(entity)
     }
 
-    async fn from_retention(
+    async fn of_retention(
         &self,
         request: &RetentionRequest,
         cohort: usize,
@@ -222,7 +222,7 @@ impl Insights {
         draft.definition(entity)
     }
 
-    async fn from_pathway(
+    async fn of_pathway(
         &self,
         request: &PathwayRequest,
         target: &PathwayTarget,
@@ -265,7 +265,7 @@ impl Insights {
         draft.definition(entity)
     }
 
-    async fn from_group(
+    async fn of_group(
         &self,
         request: &AnalyticsRequest,
         group: &BTreeMap<String, String>,

@@ -251,7 +251,7 @@ impl Insights {
                 let last = self.catalogue().last_point(&stored.id).await?;
                 let (as_of, watermark, size) =
                     last.map_or((stored.created_at, 0, 0), |point| (point.at, point.watermark, point.size));
-                let known = KnownSize { version: stored.version, watermark, as_of, size };
+                let known = KnownSize { version: stored.version, watermark, generation: 0, as_of, size };
                 self.described(stored, known, Some(error)).await
             }
         }

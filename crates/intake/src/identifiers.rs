@@ -87,7 +87,7 @@ impl<'a> IdentifierReader<'a> {
     }
 
     /// The next line's entry; none after the last.
-    pub fn next(&mut self) -> Result<Option<Entry<'_>>, IntakeError> {
+    pub fn advance(&mut self) -> Result<Option<Entry<'_>>, IntakeError> {
         if !std::mem::take(&mut self.pending) && !self.rows.next(&mut self.row)? {
             return Ok(None);
         }
@@ -183,7 +183,7 @@ fn locate(first: &[&str], key: IdentifierKey, column: Option<&str>) -> Result<(u
         return Ok((place, true));
     }
     match key {
-        IdentifierKey::UsrEmail => match first.iter().position(|cell| holds_email(&cell)) {
+        IdentifierKey::UsrEmail => match first.iter().position(holds_email) {
             Some(place) => Ok((place, false)),
             None if first.len() == 1 => Ok((0, true)),
             None => Err(which_column(key, first)),

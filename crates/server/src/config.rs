@@ -11,10 +11,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use whodid_model::{EventType, Span};
 use tracing_subscriber::EnvFilter;
 use whodid_insights::QueryLimits;
 use whodid_model::limits;
+use whodid_model::{EventType, Span};
 
 use crate::client_address::{TrustedProxies, TrustedProxiesError};
 

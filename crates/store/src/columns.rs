@@ -292,7 +292,7 @@ impl Columns {
 
     /// The same columns with none of them in memory; none if they do not lie in an image.
     pub(crate) fn let_go(&self) -> Option<Columns> {
-        let attribute = |(path, column): (&Box<str>, &Lazy<Column>)| Some((path.clone(), column.let_go()?));
+        let attribute = |column: (_, &Lazy<Column>)| Some((Clone::clone(column.0), column.1.let_go()?));
         Some(Columns {
             rows: self.rows,
             span: self.span,

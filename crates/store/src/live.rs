@@ -14,7 +14,6 @@ use whodid_model::{Event, EventBatch, EventKey, Instant, UserKey};
 
 use crate::bulk::{self, Owners, Rows};
 use crate::columns::Columns;
-use crate::error::StoreError;
 use crate::identity::{Identity, Link};
 use crate::keys::{KeyHash, KeyIndex};
 use crate::log::LogPosition;
@@ -22,9 +21,12 @@ use crate::owner::{BUCKETS, Owner};
 use crate::parallel;
 use crate::snapshot::{Bucket, Snapshot};
 
+mod image;
 mod remove;
+mod unflushed;
 
 pub(crate) use remove::Doomed;
+pub(crate) use unflushed::{Located, Unflushed};
 
 /// The tail is folded when it is as large as a quarter of the base, but neither before it has the first number of events
 /// nor long after it has the second: a tail takes many times the memory of columns.
@@ -68,20 +70,6 @@ pub(crate) struct Waiting {
     in_table: Option<Instant>,
 }
 
-/// What a flush has to write: events with their owners, and the parts that hold superseded rows of them.
-#[derive(Default)]
-pub(crate) struct Unflushed {
-    pub(crate) events: Vec<(Owner, Event)>,
-    pub(crate) superseded: FxHashMap<u32, FxHashSet<EventKey>>,
-    /// What it takes to put them back.
-    pub(crate) taken: Vec<(EventKey, Waiting)>,
-    /// A log position before all events that are left for a later flush.
-    pub(crate) left: Option<LogPosition>,
-}
-
-/// In which parts rows of the table lie; none for what was looked for and is in no part.
-pub(crate) type Located = FxHashMap<EventKey, Option<u32>>;
-
 /// What became of a batch.
 pub(crate) struct Picked {
     pub(crate) fresh: Rows,
@@ -105,44 +93,6 @@ impl Live {
             unflushed: FxHashMap::default(),
             current: Some(Arc::new(Snapshot::empty())),
         }
-    }
-
-    /// What an image shows.
-    pub(crate) fn of_image(base: Vec<Arc<Columns>>, identity: Identity, keys: KeyIndex) -> Live {
-        let base_rows = base.iter().map(|columns| columns.rows()).sum();
-        Live { base, base_rows, identity, keys, current: None, ..Live::new() }
-    }
-
-    /// What goes into an image, if all of it is in the table.
-    pub(crate) fn to_image(&mut self) -> Option<(Vec<Arc<Columns>>, Identity, KeyIndex)> {
-        if !self.unflushed.is_empty() {
-            return None;
-        }
-        self.settle();
-        Some((self.base.clone(), self.identity.clone(), self.keys.clone()))
-    }
-
-    /// Lets go of what lies in an image too, if more than so many bytes of columns are held. Snapshots that are out keep
-    /// theirs.
-    pub(crate) fn let_go_above(&mut self, bytes: usize) {
-        if self.base.iter().map(|columns| columns.bytes()).sum::<usize>() <= bytes {
-            return;
-        }
-        for columns in &mut self.base {
-            if let Some(empty) = columns.let_go() {
-                *columns = Arc::new(empty);
-                self.current = None;
-            }
-        }
-    }
-
-    /// Why what is shown cannot be trusted.
-    pub(crate) fn fault(&self) -> Option<StoreError> {
-        self.base.iter().find_map(|columns| columns.fault())
-    }
-
-    pub(crate) fn base_rows(&self) -> usize {
-        self.base_rows
     }
 
     /// Takes an event that the table already holds.
@@ -486,51 +436,6 @@ impl Live {
         self.lay();
         if !self.tail.is_empty() || !self.dirty.is_empty() {
             self.fold();
-        }
-    }
-
-    pub(crate) fn unflushed_events(&self) -> usize {
-        self.unflushed.len()
-    }
-
-    /// The events whose row in the table is superseded, with the instant of that row.
-    pub(crate) fn superseded(&self) -> Vec<(EventKey, Instant)> {
-        let waiting = self.unflushed.iter();
-        waiting.filter_map(|(key, waiting)| Some((key.clone(), waiting.in_table?))).collect()
-    }
-
-    /// Takes what is to be flushed, but for events whose superseded row lies in one of the `deferred` parts or has not
-    /// been looked for. If the flush fails, [`Live::unflush`] puts it back.
-    pub(crate) fn take_unflushed(&mut self, located: &Located, deferred: &FxHashSet<u32>) -> Unflushed {
-        let mut unflushed = Unflushed::default();
-        for (key, waiting) in std::mem::take(&mut self.unflushed) {
-            let part = match waiting.in_table {
-                None => Some(None),
-                Some(_) => located.get(&key).copied(),
-            };
-            let part = match part {
-                Some(part) if part.is_none_or(|part| !deferred.contains(&part)) => part,
-                _ => {
-                    let from = waiting.from;
-                    unflushed.left = Some(unflushed.left.map_or(from, |earliest| earliest.min(from)));
-                    self.unflushed.insert(key, waiting);
-                    continue;
-                }
-            };
-            let Some(event) = self.known(&key) else { continue };
-            if let Some(part) = part {
-                unflushed.superseded.entry(part).or_default().insert(key.clone());
-            }
-            unflushed.taken.push((key, waiting));
-            unflushed.events.push((self.identity.resolve(Owner::named_by(&event)), event));
-        }
-        unflushed
-    }
-
-    pub(crate) fn unflush(&mut self, taken: Vec<(EventKey, Waiting)>) {
-        for (key, before) in taken {
-            let waiting = self.unflushed.entry(key).or_insert(before);
-            *waiting = Waiting { from: waiting.from.min(before.from), in_table: before.in_table };
         }
     }
 

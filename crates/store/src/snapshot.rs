@@ -6,10 +6,9 @@ use roaring::RoaringBitmap;
 use whodid_model::event::paths;
 use whodid_model::{Event, Instant, UserKey};
 
-use crate::columns::{Column, Columns, Run};
-use crate::joined::Joined;
 use crate::columns::{Columns, Run};
 use crate::error::StoreError;
+use crate::joined::Joined;
 use crate::live::Live;
 use crate::log::LogPosition;
 use crate::owner::{BUCKETS, Owner};

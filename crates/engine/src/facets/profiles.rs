@@ -20,6 +20,46 @@ struct Carriers {
     count: u64,
 }
 
+/// Hands over the attribute's value of every user or account.
+fn for_each_value(
+    snapshot: &Snapshot,
+    kind: EntityKind,
+    attribute: &Attribute,
+    at: Instant,
+    take: &mut dyn FnMut(Option<Value>),
+) {
+    match kind {
+        EntityKind::User => {
+            for bucket in 0..snapshot.buckets().len() {
+                let streams = Streams::of_bucket(snapshot, bucket, at);
+                streams.for_each_user(|_, id, rows| take(attribute.value(&streams, id, rows)));
+            }
+        }
+        EntityKind::Account => {
+            let streams = Streams::of_everything(snapshot, at);
+            let population = Population::of(kind, snapshot, at);
+            streams.for_each_account(&population, |_, id, rows| take(attribute.value(&streams, id, rows)));
+        }
+    }
+}
+
+/// How many have a value in a joined column, and of what kind the values are.
+fn joined_carriers(
+    snapshot: &Snapshot,
+    kind: EntityKind,
+    attribute: &Attribute,
+    at: Instant,
+) -> (Option<Shape>, u64) {
+    let (mut numbers, mut others) = (0, 0);
+    for_each_value(snapshot, kind, attribute, at, &mut |value| match value {
+        None | Some(Value::Null) => {}
+        Some(Value::Number(_)) => numbers += 1,
+        Some(_) => others += 1,
+    });
+    let shape = if others == 0 { Shape::Number } else { Shape::String };
+    (Some(shape), numbers + others)
+}
+
 impl Engine {
     /// Every attribute that the profile of some user or account has at `at`, by its name in profile queries. `snapshot`
     /// is the one seen at that instant.
@@ -48,6 +88,13 @@ impl Engine {
                 Attribute::AverageLoadingTime => (Some(Shape::Number), carriers("view.loading_time").1),
                 Attribute::Accounts => (Some(Shape::List), carriers(paths::ACCOUNT_ID).1),
                 Attribute::First(path) | Attribute::Latest(path) => carriers(&path),
+                Attribute::JoinedOr(kind, field, otherwise) => {
+                    let joined = snapshot.joined().fields(kind).contains_key(&field);
+                    match *otherwise {
+                        Attribute::First(path) | Attribute::Latest(path) if !joined => carriers(&path),
+                        _ => joined_carriers(snapshot, kind, &Attribute::named(&field, kind), at),
+                    }
+                }
             };
             if let Some(shape) = shape.filter(|_| count > 0) {
                 facets.push(FacetCount { name, shape, count });
@@ -79,20 +126,7 @@ impl Engine {
             Some(Value::List(items)) => items.into_iter().map(Value::Text).for_each(&mut count),
             Some(scalar) => count(scalar),
         };
-        match kind {
-            EntityKind::User => {
-                for bucket in 0..snapshot.buckets().len() {
-                    let streams = Streams::of_bucket(snapshot, bucket, at);
-                    streams.for_each_user(|_, id, rows| take(attribute.value(&streams, id, rows)));
-                }
-            }
-            EntityKind::Account => {
-                let streams = Streams::of_everything(snapshot, at);
-                let population = Population::of(kind, snapshot, at);
-                streams
-                    .for_each_account(&population, |_, id, rows| take(attribute.value(&streams, id, rows)));
-            }
-        }
+        for_each_value(snapshot, kind, &attribute, at, &mut take);
         let mut top = Top::new(limit);
         for (value, count) in scalars.into_values() {
             top.add(Cow::Owned(value), count);

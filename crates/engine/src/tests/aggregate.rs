@@ -114,7 +114,9 @@ fn answered(groups: Vec<Group>) -> Groups {
     groups.into_iter().map(|group| ((group.values, group.step), group.numbers)).collect()
 }
 
-fn rounded(groups: Groups) -> Vec<((Vec<Option<String>>, usize), Vec<Option<i64>>)> {
+type Rounded = Vec<((Vec<Option<String>>, usize), Vec<Option<i64>>)>;
+
+fn rounded(groups: Groups) -> Rounded {
     let round = |numbers: Vec<Option<f64>>| {
         numbers.into_iter().map(|n| n.map(|n| (n * 1e6).round() as i64)).collect()
     };

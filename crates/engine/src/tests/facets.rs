@@ -18,6 +18,10 @@ fn tally(into: &mut Tally, name: &str, value: &Value) {
         Value::List(items) => items.clone(),
         scalar => vec![scalar.as_text().into_owned()],
     };
+    // An empty list is there, and has no value.
+    if !matches!(value, Value::Null) {
+        into.entry(name.to_string()).or_default();
+    }
     for text in texts {
         *into.entry(name.to_string()).or_default().entry(text).or_default() += 1;
     }

@@ -40,6 +40,9 @@ pub struct NamedFormula {
     pub limit: Option<(u64, SortOrder)>,
 }
 
+/// The values that make a group; none where a value is missing.
+type Tags = Vec<Option<String>>;
+
 /// Numbers by group and formula.
 #[derive(Clone, Debug)]
 pub struct FormulaAnswer {
@@ -49,7 +52,7 @@ pub struct FormulaAnswer {
     /// What each formula is called.
     pub names: Vec<String>,
     /// The values of the facets, and one number per formula: none where it has none, such as after a division by 0.
-    pub rows: Vec<(Vec<Option<String>>, Vec<Option<f64>>)>,
+    pub rows: Vec<(Tags, Vec<Option<f64>>)>,
 }
 
 /// Numbers by group, formula and step.
@@ -59,7 +62,7 @@ pub struct FormulaSeries {
     pub facets: Vec<String>,
     pub times: Vec<Instant>,
     /// The values of the facets, the formula's place, and one number per step.
-    pub series: Vec<(Vec<Option<String>>, usize, Vec<Option<f64>>)>,
+    pub series: Vec<(Tags, usize, Vec<Option<f64>>)>,
 }
 
 type Values = Vec<Option<String>>;

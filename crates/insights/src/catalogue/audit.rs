@@ -80,9 +80,8 @@ impl Catalogue {
 
     /// Takes the user's id out of the entries, which go on saying what was done; how many they are.
     pub async fn forget_in_changes(&self, user: &str) -> Result<u64, InsightError> {
-        let entries: Vec<AuditEntry> = sqlx::query_as("SELECT * FROM audit WHERE action LIKE '%{id}%'")
-            .fetch_all(&self.pool)
-            .await?;
+        let entries: Vec<AuditEntry> =
+            sqlx::query_as("SELECT * FROM audit WHERE action LIKE '%{id}%'").fetch_all(&self.pool).await?;
         let mut changed = 0;
         for entry in entries {
             let is_user = |piece: &str| percent_decode_str(piece).decode_utf8_lossy() == user;

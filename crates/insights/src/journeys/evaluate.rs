@@ -206,7 +206,8 @@ impl Evaluated {
                     Some(value) => vec![Some(value.as_text().into_owned())],
                 };
                 let extended = |tags: &Vec<Option<String>>| {
-                    let with = |value: &Option<String>| [tags.as_slice(), &[value.clone()]].concat();
+                    let with =
+                        |value: &Option<String>| [tags.as_slice(), std::slice::from_ref(value)].concat();
                     values.iter().map(with).collect::<Vec<_>>()
                 };
                 tags = tags.iter().flat_map(extended).collect();

@@ -113,7 +113,7 @@ mod tests {
         let shown = shown(&flags.settle().unwrap());
         assert!(!shown.contains("very-secret"), "{shown}");
         let read: ServeFlags = toml::from_str(&shown).unwrap();
-        assert_eq!(read.keep.as_deref(), Some("view:90d,action:60w"));
+        assert_eq!(read.keep.as_deref(), Some("view:90d,action:420d"));
         assert_eq!((read.query_seconds, read.trusted_proxies.as_deref()), (Some(7), Some("10.0.0.0/8")));
     }
 

@@ -103,7 +103,7 @@ struct ProfilesQuestion {
 fn part<T: DeserializeOwned>(value: Value, name: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
-        let path = if path == "/." { String::new() } else { path.replace('[', "").replace(']', "") };
+        let path = if path == "/." { String::new() } else { path.replace(['[', ']'], "") };
         Problem::invalid(format!("the {name} can't be read: {}", error.into_inner()))
             .at(format!("{ATTRIBUTES}/{name}{path}"))
     })

@@ -63,7 +63,7 @@ async fn erase(
     _: MayAdmin,
     State(services): State<Services>,
     Path(id): Path<String>,
-) -> Answer<(StatusCode, Json<One<JobAttributes>>)> {
+) -> Result<(StatusCode, Json<One<JobAttributes>>), Problem> {
     Ok(started(services.insights.erase_user(&id).await?))
 }
 

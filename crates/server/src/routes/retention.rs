@@ -195,6 +195,9 @@ async fn scalar(
     Ok(done("scalar_response", columns(&facets, numbers.iter().map(row).collect()), meta))
 }
 
+/// A group and its values by instant, in milliseconds.
+type Named = (Vec<String>, BTreeMap<i64, Option<f64>>);
+
 /// A period over the cohorts, or a cohort over its periods.
 #[utoipa::path(
     post, path = "/retention/timeseries", tag = "Retention", request_body = Envelope<RetentionQuestion>,
@@ -211,7 +214,7 @@ async fn timeseries(
     let times: Vec<i64> =
         points.iter().map(|point| millis(point.start_us)).collect::<BTreeSet<_>>().into_iter().collect();
     // In the order in which they come: by group, then by period.
-    let mut named: Vec<(Vec<String>, BTreeMap<i64, Option<f64>>)> = Vec::new();
+    let mut named: Vec<Named> = Vec::new();
     for point in &points {
         let tags: Vec<String> =
             point.tags.iter().cloned().chain(point.period.map(|period| period.to_string())).collect();

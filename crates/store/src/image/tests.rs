@@ -28,12 +28,12 @@ fn events() -> Vec<Event> {
 fn written(root: &Path) -> Snapshot {
     let mut live = Live::new();
     live.apply(LogPosition(0), events());
-    assert!(live.to_image().is_none(), "it is not in the table yet");
+    assert!(live.shown_by_image().is_none(), "it is not in the table yet");
     live.take_unflushed(&Default::default(), &Default::default());
-    let (base, identity, keys) = live.to_image().unwrap();
+    let (base, identity, keys) = live.shown_by_image().unwrap();
     write(root, vec!["part".to_string()], &base, &identity, &keys).unwrap();
     let buckets = live.snapshot(7).buckets().to_vec();
-    Snapshot { buckets, watermark: 7 }
+    Snapshot { buckets, watermark: 7, joined: Arc::default() }
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Inner {
         }
         let inner = self.clone();
         let write = move || {
-            let shown = inner.live.lock().live.to_image();
+            let shown = inner.live.lock().live.shown_by_image();
             let Some((base, identity, keys)) = shown else { return };
             match image::write(&inner.root, ids.clone(), &base, &identity, &keys) {
                 Ok(()) => {

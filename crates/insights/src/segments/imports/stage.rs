@@ -53,7 +53,7 @@ pub(super) fn stage(
             job.check()?;
             job.progress(0.7 * read.load(Ordering::Relaxed) as f64 / bytes as f64);
         }
-        let rejected = match reader.next()? {
+        let rejected = match reader.advance()? {
             None => break,
             Some(Entry::Identifier(id)) => {
                 blanks += u64::from(id.starts_with(' ') || id.ends_with(' '));
