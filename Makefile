@@ -17,7 +17,7 @@ PYTHON_PACKAGES := $(OPEN_TABLES_TEST)/.venv/.requirements.txt
 CLIENTS_TEST := tests/clients
 CLIENT_PACKAGES := $(CLIENTS_TEST)/.venv/.requirements.txt
 
-.PHONY: help demo test setup ui lint rust-tests browser-test open-tables-test clients-test nightly soak sbom deny
+.PHONY: help demo test setup ui lint rust-tests browser-test ui-test open-tables-test clients-test nightly soak sbom deny
 .PHONY: need-rust need-nextest need-node need-chromium need-python
 
 help:
@@ -27,7 +27,7 @@ help:
 demo: need-rust ui
 	cargo run --release --locked --bin whodid -- demo $(ARGS)
 
-test: lint rust-tests browser-test open-tables-test clients-test
+test: lint rust-tests browser-test ui-test open-tables-test clients-test
 
 # Recipes below run for both of the above, or for whoever works on Whodid.
 
@@ -58,6 +58,11 @@ rust-tests: need-rust need-nextest ui
 
 browser-test: rust-tests need-chromium $(NODE_PACKAGES)
 	cd $(BROWSER_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid npm test --silent
+
+# The web app: whether its types are those of the API's description, its parts, and its pages in a browser.
+ui-test: rust-tests need-chromium
+	cd ui && npm run --silent check && npm run --silent test
+	cd ui && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid npm run --silent test:browser
 
 open-tables-test: rust-tests $(PYTHON_PACKAGES)
 	cd $(OPEN_TABLES_TEST) && WHODID_BIN=$(CARGO_TARGET_DIR)/debug/whodid .venv/bin/python -m unittest -q

@@ -33,6 +33,8 @@ export async function expectAccessible(page: Page, what: string): Promise<void> 
   // Nothing fades while it is measured.
   await page.waitForTimeout(250);
   const { violations } = await new AxeBuilder({ page })
+    // Hidden stops of the keyboard at the ends of a menu, which pass the focus on.
+    .exclude("[data-base-ui-focus-guard]")
     .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
     .analyze();
   const found = violations.map(

@@ -106,6 +106,12 @@ impl Catalogue {
         self.pool.close().await;
     }
 
+    /// Leaves nothing of what was deleted or overwritten in the write-ahead log.
+    pub(crate) async fn wipe(&self) -> Result<(), InsightError> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Begins a change. Changes run one at a time, so what a change reads stays true until it commits.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, Database>, InsightError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)

@@ -1,11 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { envelope, type One, request } from "../api/client";
 import { useMay } from "../app/session";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
-import { ErrorBox } from "../ui/feedback";
-import { Labelled } from "../ui/page";
+import { NameDialog } from "../ui/name-dialog";
 import { toast } from "../ui/toast";
 import { type ApiRequest, bodyOf } from "./requests";
 
@@ -35,24 +33,22 @@ interface Props {
 /** Keeps the page as it is under a name. */
 export function SaveChart({ kind, suggestedName, state, request: asked, segmentIds }: Props) {
   const [open, setOpen] = useState(false);
-  const [name, setName] = useState("");
   const may = useMay("write");
-  const form = useId();
   const client = useQueryClient();
   const save = useMutation({
-    mutationFn: () =>
+    mutationFn: (name: string) =>
       request<One<ChartAttributes>>("POST", "/charts", {
         body: envelope("chart", {
-          name: name.trim(),
+          name,
           kind,
           state: lasting(state),
           ...(asked ? { query: { path: asked.path, body: bodyOf(asked) } } : {}),
           segment_ids: segmentIds,
         }),
       }),
-    onSuccess: () => {
+    onSuccess: ({ data }) => {
       void client.invalidateQueries({ queryKey: ["charts"] });
-      toast(`Chart “${name.trim()}” saved`);
+      toast(`Chart “${data.attributes.name}” saved`);
       setOpen(false);
     },
   });
@@ -63,53 +59,22 @@ export function SaveChart({ kind, suggestedName, state, request: asked, segmentI
         icon="charts"
         onClick={() => {
           save.reset();
-          setName(suggestedName);
           setOpen(true);
         }}
       >
         Save chart
       </Button>
-      <Dialog
+      <NameDialog
         open={open}
         onClose={() => setOpen(false)}
         title="Save chart"
         description="It keeps its question and its range, and shows fresh numbers whenever it is opened."
-        width="sm"
-        footer={
-          <>
-            <Button onClick={() => setOpen(false)}>Cancel</Button>
-            <Button
-              look="primary"
-              type="submit"
-              form={form}
-              busy={save.isPending}
-              disabled={name.trim() === ""}
-            >
-              Save chart
-            </Button>
-          </>
-        }
-      >
-        <form
-          id={form}
-          className="space-y-3"
-          onSubmit={(event) => {
-            event.preventDefault();
-            save.mutate();
-          }}
-        >
-          <Labelled label="Name">
-            <input
-              className="field w-full"
-              value={name}
-              onChange={(event) => setName(event.target.value)}
-              required
-              maxLength={200}
-            />
-          </Labelled>
-          <ErrorBox error={save.error} />
-        </form>
-      </Dialog>
+        name={suggestedName}
+        action="Save chart"
+        busy={save.isPending}
+        error={save.error}
+        onName={(name) => save.mutate(name)}
+      />
     </>
   );
 }

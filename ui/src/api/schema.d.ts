@@ -40,6 +40,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/accounts/facet_info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Values of an attribute of accounts with how many have each. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_FacetInfoQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_FacetInfoAnswer_AnswerMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/accounts/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The attributes that profiles of accounts have. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_MappingAnswer"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/accounts/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accounts by their profiles. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_ProfilesQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ProfilesAnswer_AnswerMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/accounts/{id}": {
         parameters: {
             query?: never;
@@ -164,6 +277,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/analytics/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Events as rows. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_ListQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ListAnswer_AnalyticsMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/analytics/scalar": {
         parameters: {
             query?: never;
@@ -192,7 +344,46 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["One_ScalarAnswer_ScalarMeta"];
+                        "application/json": components["schemas"]["One_ScalarAnswer_AnalyticsMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/analytics/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One number per step of time and group of events. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_AnalyticsQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_TimeseriesAnswer_AnalyticsMeta"];
                     };
                 };
             };
@@ -1629,6 +1820,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/segments/from": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A definition of the people behind a number in a chart. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_OriginQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_OriginAnswer"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/segments/imports": {
         parameters: {
             query?: never;
@@ -2108,7 +2338,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How a segment's size went, by its definition of now. Evaluated when asked, so late events are in it. */
+        /**
+         * How a segment's size went, by its definition of now: as recorded where there is a record of the instant, evaluated
+         *     elsewhere.
+         */
         get: {
             parameters: {
                 query?: {
@@ -2118,6 +2351,8 @@ export interface paths {
                     to?: string;
                     /** @description `hour`, `day`, `week`, `month` or a duration such as `6h`; absent: `day`. */
                     step?: string;
+                    /** @description Evaluate recorded points again: where `recorded` differs from `size`, events came late. */
+                    verify?: boolean;
                 };
                 header?: never;
                 path: {
@@ -2589,6 +2824,158 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/product-analytics/users/event_filtered_query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Users by their profiles who have such an event in a time frame. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_EventFilteredQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ProfilesAnswer_AnswerMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/users/facet_info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Values of an attribute of users with how many have each. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_FacetInfoQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_FacetInfoAnswer_AnswerMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/users/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The attributes that profiles of users have. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_MappingAnswer"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/users/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Users by their profiles: identified ones, unless the query asks for `is_anonymous`. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_ProfilesQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ProfilesAnswer_AnswerMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/product-analytics/users/{id}": {
         parameters: {
             query?: never;
@@ -2623,7 +3010,31 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erases a user: every event that belongs to them, what lists say of them, and their id in the log of changes. The answer
+         *     is a job; its report says what was taken away and which segments' definitions still name them.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_JobAttributes"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -2706,6 +3117,616 @@ export interface paths {
             };
         };
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/{entity}/mapping/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes the fields of a connection, which the request names as its id. */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    entity: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Identified_ConnectionPatch"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        /** Joins a reference table to users or accounts. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    entity: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Identified_NewConnection"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_Value"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/{entity}/mapping/connection/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a connection; the table stays. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    entity: string;
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/product-analytics/{entity}/mapping/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is joined to users or accounts. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    entity: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_ConnectionsAnswer"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/query/scalar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Numbers by group and formula. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_FormulaQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_FormulaScalarAnswer_AnalyticsMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/query/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Numbers by group, formula and step of time. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_FormulaQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["One_FormulaTimeseriesAnswer_AnalyticsMeta"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/reference-tables/queries/batch-rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finds rows of a table by their ids; those that are there are included. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_BatchQuestion"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/reference-tables/tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists reference tables. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 1 to 100; 15 if absent. */
+                    "page[limit]"?: number;
+                    "page[offset]"?: number;
+                    /** @description `updated_at`, `table_name` or `status`; with `-` in front from the last to the first. `-updated_at` if absent. */
+                    sort?: string;
+                    "filter[status]"?: string;
+                    "filter[table_name][exact]"?: string;
+                    "filter[table_name][contains]"?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Makes a table of an uploaded file. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_TableDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/reference-tables/tables/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One table, without its rows. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Deletes a table with its rows. 409 while a connection rests on it. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Changes a table. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_TablePatch"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/v2/reference-tables/tables/{id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds rows by their ids. */
+        get: {
+            parameters: {
+                query: {
+                    /** @description May stand several times. */
+                    row_id: string[];
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Adds rows, and sets the given cells of rows that are there. All or none. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Rows"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        /** Deletes rows. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Rows"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/reference-tables/tables/{id}/rows/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists rows in order of id. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 1 to 1000; 100 if absent. */
+                    "page[limit]"?: number;
+                    "page[continuation_token]"?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/reference-tables/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins an upload: the answer has an address for each part, good for five minutes. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Envelope_UploadDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": unknown;
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/reference-tables/uploads/{id}/parts/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Takes a part of a file. The address is its own key. */
+        put: {
+            parameters: {
+                query?: {
+                    token?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                    part: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "text/csv": string;
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
         post?: never;
         delete?: never;
         options?: never;
@@ -2880,6 +3901,10 @@ export interface components {
             /** Format: int64 */
             value: number;
         };
+        AnalyticsMeta: components["schemas"]["AnswerMeta"] & {
+            request_id: string;
+            status: string;
+        };
         AnalyticsQuery: {
             audience_filters?: components["schemas"]["AudienceFilters"] | null;
             compute: components["schemas"]["Compute"];
@@ -2923,6 +3948,15 @@ export interface components {
              */
             watermark: number;
         };
+        Attribute: {
+            attribute: string;
+            description: string;
+            display_name: string;
+            groups: string[];
+            is_custom: boolean;
+            /** @description `string`, `number`, `boolean` or `date` */
+            type: string;
+        };
         /** @description Sets of users and accounts by name, and a formula over the names. */
         AudienceFilters: {
             accounts?: components["schemas"]["ProfileFilter"][] | null;
@@ -2954,6 +3988,10 @@ export interface components {
             /** @description `product_analytics`, or `product_analytics_occurrence` for the events of users who have them often enough. */
             data_source: string;
             search: components["schemas"]["Search"];
+        };
+        BatchQuestion: {
+            row_ids: string[];
+            table_id: string;
         };
         BoundAnswer: {
             /** @example >= */
@@ -3133,6 +4171,29 @@ export interface components {
             /** @description `first_conversion_timestamps` */
             name: string;
         };
+        ConnectionAnswer: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            fields: components["schemas"]["FieldShape"][];
+            id: string;
+            join: components["schemas"]["JoinShape"];
+            metadata: {
+                [key: string]: string;
+            };
+            type: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: string;
+        };
+        ConnectionPatch: {
+            fields_to_add?: components["schemas"]["FieldShape"][];
+            fields_to_delete?: string[];
+            fields_to_update?: components["schemas"]["FieldPatch"][];
+        };
+        ConnectionsAnswer: {
+            connections: components["schemas"]["ConnectionAnswer"][];
+        };
         /** @enum {string} */
         ConversionType: "conversion" | "drop-off";
         Data_AnalyticsQuestion: {
@@ -3153,6 +4214,13 @@ export interface components {
                  * @description Epoch milliseconds, exclusive.
                  */
                 to: number;
+            };
+            type: string;
+        };
+        Data_BatchQuestion: {
+            attributes: {
+                row_ids: string[];
+                table_id: string;
             };
             type: string;
         };
@@ -3210,10 +4278,55 @@ export interface components {
             };
             type: string;
         };
+        Data_EventFilteredQuestion: {
+            attributes: {
+                event_query?: components["schemas"]["EventQuery"] | null;
+                /** @description Adds `row_count` to each hit: how many of the events there are. */
+                include_row_count?: boolean | null;
+                /** Format: int64 */
+                limit?: number | null;
+                query?: string | null;
+                select_columns?: string[] | null;
+            };
+            type: string;
+        };
         Data_ExplainAttributes: {
             attributes: {
                 dialect?: components["schemas"]["QueryDialect"];
                 query: string;
+            };
+            type: string;
+        };
+        Data_FacetInfoQuestion: {
+            attributes: {
+                facet_id: string;
+                /** Format: int64 */
+                limit: number;
+                search?: components["schemas"]["FacetSearch"] | null;
+                term_search?: components["schemas"]["TermSearch"] | null;
+            };
+            type: string;
+        };
+        Data_FormulaQuestion: {
+            attributes: {
+                /** @description Absent or empty: each query by itself. */
+                formulas?: components["schemas"]["QueryFormula"][] | null;
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, inclusive.
+                 */
+                from: number;
+                /**
+                 * Format: int64
+                 * @description Milliseconds; a timeseries needs one here or in every query.
+                 */
+                interval?: number | null;
+                queries: components["schemas"]["FormulaQuery"][];
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, exclusive.
+                 */
+                to: number;
             };
             type: string;
         };
@@ -3243,6 +4356,27 @@ export interface components {
                  */
                 limit?: number | null;
                 query: components["schemas"]["JourneyQuery"];
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, exclusive.
+                 */
+                to: number;
+            };
+            type: string;
+        };
+        Data_ListQuestion: {
+            attributes: {
+                /**
+                 * Format: date-time
+                 * @description The evaluation instant; absent: now.
+                 */
+                at?: string | null;
+                /**
+                 * Format: int64
+                 * @description Epoch milliseconds, inclusive.
+                 */
+                from: number;
+                query: components["schemas"]["ListQuery"];
                 /**
                  * Format: int64
                  * @description Epoch milliseconds, exclusive.
@@ -3318,6 +4452,19 @@ export interface components {
             };
             type: string;
         };
+        Data_OriginQuestion: {
+            attributes: {
+                kind: components["schemas"]["OriginKind"];
+                /** @description The attributes of the request that drew the number. */
+                request: Record<string, never>;
+                /**
+                 * @description Which number: `{step, conversion_type}`, `{cohort, period}`, `{column, name}`, `{column, source, target}`,
+                 *     `{group, from, to}`; nothing for a query over profiles. Steps count from 1, the others from 0.
+                 */
+                target?: Record<string, never> | null;
+            };
+            type: string;
+        };
         Data_PersonChangeAttributes: {
             attributes: {
                 name?: string | null;
@@ -3339,6 +4486,20 @@ export interface components {
                 editor?: string | null;
                 /** @description How many ids to show, 20 if absent. */
                 sample_size?: number | null;
+            };
+            type: string;
+        };
+        Data_ProfilesQuestion: {
+            attributes: {
+                /** Format: int64 */
+                limit?: number | null;
+                /** @description Over profile attributes; absent or empty: everyone. */
+                query?: string | null;
+                /** @description Names of profile attributes; absent or empty: all that a profile has. */
+                select_columns?: string[] | null;
+                sort?: components["schemas"]["ProfileSort"] | null;
+                /** @description Text in the id, the name or the email; `*` and `?` stand for others. */
+                wildcard_search_term?: string | null;
             };
             type: string;
         };
@@ -3407,6 +4568,42 @@ export interface components {
             };
             type: string;
         };
+        Data_TableDraft: {
+            attributes: {
+                description?: string;
+                file_metadata?: components["schemas"]["FileShape"];
+                schema: components["schemas"]["SchemaShape"];
+                /** @description `LOCAL_FILE`. */
+                source: string;
+                table_name: string;
+                tags?: string[];
+            };
+            type: string;
+        };
+        Data_TablePatch: {
+            attributes: {
+                description?: string | null;
+                file_metadata?: components["schemas"]["FileShape"] | null;
+                schema?: components["schemas"]["SchemaShape"] | null;
+                tags?: string[] | null;
+            };
+            type: string;
+        };
+        Data_UploadDraft: {
+            attributes: {
+                /** @description The columns of the file, in order. */
+                headers: string[];
+                /** Format: int64 */
+                part_count: number;
+                /**
+                 * Format: int64
+                 * @description In bytes.
+                 */
+                part_size: number;
+                table_name: string;
+            };
+            type: string;
+        };
         Data_WhyQuestion: {
             attributes: {
                 /**
@@ -3451,6 +4648,9 @@ export interface components {
         Envelope_AnalyticsQuestion: {
             data: components["schemas"]["Data_AnalyticsQuestion"];
         };
+        Envelope_BatchQuestion: {
+            data: components["schemas"]["Data_BatchQuestion"];
+        };
         Envelope_ChartDraft: {
             data: components["schemas"]["Data_ChartDraft"];
         };
@@ -3463,11 +4663,23 @@ export interface components {
         Envelope_EditQuestion: {
             data: components["schemas"]["Data_EditQuestion"];
         };
+        Envelope_EventFilteredQuestion: {
+            data: components["schemas"]["Data_EventFilteredQuestion"];
+        };
         Envelope_ExplainAttributes: {
             data: components["schemas"]["Data_ExplainAttributes"];
         };
+        Envelope_FacetInfoQuestion: {
+            data: components["schemas"]["Data_FacetInfoQuestion"];
+        };
+        Envelope_FormulaQuestion: {
+            data: components["schemas"]["Data_FormulaQuestion"];
+        };
         Envelope_JourneyQuestion: {
             data: components["schemas"]["Data_JourneyQuestion"];
+        };
+        Envelope_ListQuestion: {
+            data: components["schemas"]["Data_ListQuestion"];
         };
         Envelope_Login: {
             data: components["schemas"]["Data_Login"];
@@ -3481,11 +4693,17 @@ export interface components {
         Envelope_NewPersonAttributes: {
             data: components["schemas"]["Data_NewPersonAttributes"];
         };
+        Envelope_OriginQuestion: {
+            data: components["schemas"]["Data_OriginQuestion"];
+        };
         Envelope_PersonChangeAttributes: {
             data: components["schemas"]["Data_PersonChangeAttributes"];
         };
         Envelope_PreviewQuestion: {
             data: components["schemas"]["Data_PreviewQuestion"];
+        };
+        Envelope_ProfilesQuestion: {
+            data: components["schemas"]["Data_ProfilesQuestion"];
         };
         Envelope_RetentionQuestion: {
             data: components["schemas"]["Data_RetentionQuestion"];
@@ -3502,6 +4720,15 @@ export interface components {
         Envelope_SegmentPatch: {
             data: components["schemas"]["Data_SegmentPatch"];
         };
+        Envelope_TableDraft: {
+            data: components["schemas"]["Data_TableDraft"];
+        };
+        Envelope_TablePatch: {
+            data: components["schemas"]["Data_TablePatch"];
+        };
+        Envelope_UploadDraft: {
+            data: components["schemas"]["Data_UploadDraft"];
+        };
         Envelope_WhyQuestion: {
             data: components["schemas"]["Data_WhyQuestion"];
         };
@@ -3511,6 +4738,19 @@ export interface components {
             /** Format: date-time */
             ts: string;
             type: string;
+        };
+        EventFilteredQuestion: {
+            event_query?: components["schemas"]["EventQuery"] | null;
+            /** @description Adds `row_count` to each hit: how many of the events there are. */
+            include_row_count?: boolean | null;
+            /** Format: int64 */
+            limit?: number | null;
+            query?: string | null;
+            select_columns?: string[] | null;
+        };
+        EventQuery: {
+            query?: string | null;
+            time_frame?: components["schemas"]["TimeFrame"] | null;
         };
         ExplainAttributes: {
             dialect?: components["schemas"]["QueryDialect"];
@@ -3537,13 +4777,111 @@ export interface components {
             /** @description string, number, boolean, list or mixed */
             value_type: string;
         };
+        FacetInfoAnswer: {
+            result: components["schemas"]["FacetValues"];
+        };
+        FacetInfoQuestion: {
+            facet_id: string;
+            /** Format: int64 */
+            limit: number;
+            search?: components["schemas"]["FacetSearch"] | null;
+            term_search?: components["schemas"]["TermSearch"] | null;
+        };
+        FacetSearch: {
+            /** @description Over profile attributes. */
+            query?: string | null;
+        };
+        FacetValue: {
+            /** Format: int64 */
+            count: number;
+            value: string;
+        };
+        FacetValues: {
+            /** @description The most frequent first. */
+            values: components["schemas"]["FacetValue"][];
+        };
         FailingSegment: {
             detail: string;
             id: string;
             name: string;
         };
+        FieldPatch: {
+            field_id: string;
+            updated_description?: string | null;
+            updated_display_name?: string | null;
+            updated_field_id?: string | null;
+            updated_groups?: string[] | null;
+        };
+        FieldShape: {
+            name: string;
+            /** @description `STRING` or `INT32`. */
+            type: string;
+        };
+        FileShape: {
+            /** @description The upload that the rows come from. */
+            upload_id?: string | null;
+        };
         /** @enum {string} */
         FixedIntervalUnit: "day" | "week" | "month";
+        FormulaColumn: {
+            name: string;
+            type: string;
+            /** @description Of a group, an array of one text; of a number, the number or null. */
+            values: Record<string, never>[];
+        };
+        FormulaCompute: {
+            aggregation: string;
+            /** Format: int64 */
+            interval?: number | null;
+            metric?: string | null;
+        };
+        /** @description Keep the first groups by this formula. */
+        FormulaLimit: {
+            /** Format: int64 */
+            count: number;
+            order?: components["schemas"]["SortOrder"] | null;
+        };
+        FormulaQuery: {
+            compute: components["schemas"]["FormulaCompute"];
+            /** @description `product_analytics` */
+            data_source: string;
+            group_by?: components["schemas"]["GroupBy"][] | null;
+            /** @description What formulas call it; absent: `query1`, `query2` … */
+            name?: string | null;
+            search?: components["schemas"]["Search"] | null;
+        };
+        FormulaQuestion: {
+            /** @description Absent or empty: each query by itself. */
+            formulas?: components["schemas"]["QueryFormula"][] | null;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, inclusive.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description Milliseconds; a timeseries needs one here or in every query.
+             */
+            interval?: number | null;
+            queries: components["schemas"]["FormulaQuery"][];
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, exclusive.
+             */
+            to: number;
+        };
+        FormulaScalarAnswer: {
+            /** @description One `group` column per facet, then a `number` column per formula; all of one length. */
+            columns: components["schemas"]["FormulaColumn"][];
+        };
+        FormulaTimeseriesAnswer: {
+            /** @description Tags are `facet:value`; the index is that of the formula. */
+            series: components["schemas"]["SeriesHead"][];
+            /** @description Where each step begins, epoch milliseconds. */
+            times: number[];
+            /** @description Parallel to the series, then to the times. */
+            values: (number | null)[][];
+        };
         FoundMeta: components["schemas"]["AnswerMeta"] & {
             /**
              * Format: int64
@@ -3608,8 +4946,44 @@ export interface components {
         HistoryAnswer: {
             points: components["schemas"]["PointAnswer"][];
         };
+        IdentifiedData_ConnectionPatch: {
+            attributes: {
+                fields_to_add?: components["schemas"]["FieldShape"][];
+                fields_to_delete?: string[];
+                fields_to_update?: components["schemas"]["FieldPatch"][];
+            };
+            id?: string | null;
+            type: string;
+        };
+        IdentifiedData_NewConnection: {
+            attributes: {
+                fields?: components["schemas"]["FieldShape"][];
+                /** @description The column of the table that is compared. */
+                join_attribute: string;
+                /** @description What it is compared with: `user_id`, `email`, `account_id`, or a profile attribute. */
+                join_type: string;
+                /** @description `table_name` or `table_id` say which table it is; else it is the one called like the connection. */
+                metadata?: {
+                    [key: string]: string;
+                };
+                /** @description `ref_table`. */
+                type: string;
+            };
+            id?: string | null;
+            type: string;
+        };
+        /** @description A request whose id may stand beside its attributes. */
+        Identified_ConnectionPatch: {
+            data: components["schemas"]["IdentifiedData_ConnectionPatch"];
+        };
+        /** @description A request whose id may stand beside its attributes. */
+        Identified_NewConnection: {
+            data: components["schemas"]["IdentifiedData_NewConnection"];
+        };
         /** @description The fields of the form. */
         ImportForm: {
+            /** @description Make a reference table of the same file, called like the segment. */
+            as_table: boolean;
             /**
              * @description The name of the column with the identifiers, or its position from 1; absent: the one with a usual name, or the
              *     only one.
@@ -3658,6 +5032,10 @@ export interface components {
         JoinKeys: {
             /** @description `@session.id` (absent), `@usr.id` or `@account.id`. */
             primary?: string | null;
+        };
+        JoinShape: {
+            attribute: string;
+            type: string;
         };
         JourneyCompute: {
             aggregation?: string | null;
@@ -3806,6 +5184,50 @@ export interface components {
             /** Format: int64 */
             value: number;
         };
+        ListAnswer: {
+            /** @description Values by column; null where a row has none. */
+            records: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description How many rows there are, whatever the limit.
+             */
+            total_count: number;
+        };
+        ListQuery: {
+            audience_filters?: components["schemas"]["AudienceFilters"] | null;
+            /** @description Facets; absent or empty: everything that a row has. */
+            columns?: string[] | null;
+            /**
+             * Format: int64
+             * @description 1 to 1000
+             */
+            limit?: number | null;
+            query: components["schemas"]["BaseQuery"];
+            sort?: components["schemas"]["ListSort"] | null;
+        };
+        ListQuestion: {
+            /**
+             * Format: date-time
+             * @description The evaluation instant; absent: now.
+             */
+            at?: string | null;
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, inclusive.
+             */
+            from: number;
+            query: components["schemas"]["ListQuery"];
+            /**
+             * Format: int64
+             * @description Epoch milliseconds, exclusive.
+             */
+            to: number;
+        };
+        /** @description Absent: by time, the latest first. */
+        ListSort: {
+            facet?: string | null;
+            order?: components["schemas"]["SortOrder"] | null;
+        };
         /** @description One way to show who one is. */
         Login: {
             /** @description The code of a link that the server printed. */
@@ -3888,6 +5310,9 @@ export interface components {
             data: components["schemas"]["Resource_VersionAttributes"][];
             meta: components["schemas"]["ListMeta"];
         };
+        MappingAnswer: {
+            attributes: components["schemas"]["Attribute"][];
+        };
         /** @description An unchanged segment can differ where it refers to a changed one. */
         MembersAnswer: {
             /** Format: int64 */
@@ -3943,6 +5368,19 @@ export interface components {
         };
         /** @enum {string} */
         Mode: "source" | "target";
+        NewConnection: {
+            fields?: components["schemas"]["FieldShape"][];
+            /** @description The column of the table that is compared. */
+            join_attribute: string;
+            /** @description What it is compared with: `user_id`, `email`, `account_id`, or a profile attribute. */
+            join_type: string;
+            /** @description `table_name` or `table_id` say which table it is; else it is the one called like the connection. */
+            metadata?: {
+                [key: string]: string;
+            };
+            /** @description `ref_table`. */
+            type: string;
+        };
         NewKeyAttributes: {
             /** @description The only application whose events it takes; for keys that may ingest. */
             application_id?: string | null;
@@ -4039,6 +5477,11 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
+        One_ConnectionsAnswer: {
+            data: components["schemas"]["Resource_ConnectionsAnswer"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
         One_DiffAnswer_AnswerMeta: {
             data: components["schemas"]["Resource_DiffAnswer"];
             /** @description When and over what an answer was computed. */
@@ -4065,6 +5508,45 @@ export interface components {
         One_Explanation: {
             data: components["schemas"]["Resource_Explanation"];
             meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
+        One_FacetInfoAnswer_AnswerMeta: {
+            data: components["schemas"]["Resource_FacetInfoAnswer"];
+            /** @description When and over what an answer was computed. */
+            meta?: {
+                /**
+                 * Format: date-time
+                 * @description What is at or after this instant does not exist for the answer.
+                 */
+                as_of: string;
+                /** Format: int64 */
+                definition_version?: number | null;
+                /** Format: int64 */
+                elapsed_ms: number;
+                /** @description Whether something that belongs into the answer is missing. */
+                partial: boolean;
+                /**
+                 * Format: int64
+                 * @description How far into the acknowledged events the answer reaches.
+                 */
+                watermark: number;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_FormulaScalarAnswer_AnalyticsMeta: {
+            data: components["schemas"]["Resource_FormulaScalarAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_FormulaTimeseriesAnswer_AnalyticsMeta: {
+            data: components["schemas"]["Resource_FormulaTimeseriesAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
         };
         /** @description One resource as an answer. */
         One_FunnelAnswer_QueryMeta: {
@@ -4116,12 +5598,30 @@ export interface components {
             meta?: components["schemas"]["Nothing"];
         };
         /** @description One resource as an answer. */
+        One_ListAnswer_AnalyticsMeta: {
+            data: components["schemas"]["Resource_ListAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_MappingAnswer: {
+            data: components["schemas"]["Resource_MappingAnswer"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
         One_NumbersAnswer_QueryMeta: {
             data: components["schemas"]["Resource_NumbersAnswer"];
             meta?: components["schemas"]["AnswerMeta"] & {
                 request_id: string;
                 status: string;
             };
+        };
+        /** @description One resource as an answer. */
+        One_OriginAnswer: {
+            data: components["schemas"]["Resource_OriginAnswer"];
+            meta?: components["schemas"]["Nothing"];
         };
         /** @description One resource as an answer. */
         One_PersonAttributes: {
@@ -4175,6 +5675,29 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
+        One_ProfilesAnswer_AnswerMeta: {
+            data: components["schemas"]["Resource_ProfilesAnswer"];
+            /** @description When and over what an answer was computed. */
+            meta?: {
+                /**
+                 * Format: date-time
+                 * @description What is at or after this instant does not exist for the answer.
+                 */
+                as_of: string;
+                /** Format: int64 */
+                definition_version?: number | null;
+                /** Format: int64 */
+                elapsed_ms: number;
+                /** @description Whether something that belongs into the answer is missing. */
+                partial: boolean;
+                /**
+                 * Format: int64
+                 * @description How far into the acknowledged events the answer reaches.
+                 */
+                watermark: number;
+            };
+        };
+        /** @description One resource as an answer. */
         One_RetentionGrid_QueryMeta: {
             data: components["schemas"]["Resource_RetentionGrid"];
             meta?: components["schemas"]["AnswerMeta"] & {
@@ -4199,7 +5722,7 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
-        One_ScalarAnswer_ScalarMeta: {
+        One_ScalarAnswer_AnalyticsMeta: {
             data: components["schemas"]["Resource_ScalarAnswer"];
             meta?: components["schemas"]["AnswerMeta"] & {
                 request_id: string;
@@ -4256,6 +5779,19 @@ export interface components {
             };
         };
         /** @description One resource as an answer. */
+        One_TimeseriesAnswer_AnalyticsMeta: {
+            data: components["schemas"]["Resource_TimeseriesAnswer"];
+            meta?: components["schemas"]["AnswerMeta"] & {
+                request_id: string;
+                status: string;
+            };
+        };
+        /** @description One resource as an answer. */
+        One_Value: {
+            data: components["schemas"]["Resource_Value"];
+            meta?: components["schemas"]["Nothing"];
+        };
+        /** @description One resource as an answer. */
         One_WhyAnswer_AnswerMeta: {
             data: components["schemas"]["Resource_WhyAnswer"];
             /** @description When and over what an answer was computed. */
@@ -4277,6 +5813,27 @@ export interface components {
                  */
                 watermark: number;
             };
+        };
+        OriginAnswer: {
+            definition: Record<string, never>;
+            /** @description The definition in words. */
+            echo: string;
+            /** @description Whether the members are exactly those whom the number counts. */
+            exact: boolean;
+            /** @description Why not, and what else is worth knowing. */
+            notes: string[];
+        };
+        /** @enum {string} */
+        OriginKind: "funnel_step" | "retention_cell" | "pathway_node" | "pathway_link" | "users_query" | "analytics_group";
+        OriginQuestion: {
+            kind: components["schemas"]["OriginKind"];
+            /** @description The attributes of the request that drew the number. */
+            request: Record<string, never>;
+            /**
+             * @description Which number: `{step, conversion_type}`, `{cohort, period}`, `{column, name}`, `{column, source, target}`,
+             *     `{group, from, to}`; nothing for a query over profiles. Steps count from 1, the others from 0.
+             */
+            target?: Record<string, never> | null;
         };
         PageMeta: {
             /** @description What `page[cursor]` has to be for the next page; absent on the last. */
@@ -4333,6 +5890,11 @@ export interface components {
              * @description Who was there at the point before and is not; null at the first point.
              */
             left?: number | null;
+            /**
+             * Format: int64
+             * @description What was recorded at the time by the same definition; absent where nothing was.
+             */
+            recorded?: number | null;
             /** Format: int64 */
             size: number;
         };
@@ -4371,11 +5933,42 @@ export interface components {
             name: string;
             query?: string | null;
         };
+        ProfileSort: {
+            field?: string | null;
+            /** @description `ASC` or `DESC`, which is the default. */
+            order?: string | null;
+        };
+        ProfilesAnswer: {
+            /** @description Values by column; null where a profile has none. */
+            hits: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description How many there are, whatever the limit.
+             */
+            total: number;
+        };
+        ProfilesQuestion: {
+            /** Format: int64 */
+            limit?: number | null;
+            /** @description Over profile attributes; absent or empty: everyone. */
+            query?: string | null;
+            /** @description Names of profile attributes; absent or empty: all that a profile has. */
+            select_columns?: string[] | null;
+            sort?: components["schemas"]["ProfileSort"] | null;
+            /** @description Text in the id, the name or the email; `*` and `?` stand for others. */
+            wildcard_search_term?: string | null;
+        };
         /**
          * @description Where a query is typed: over events or over profiles.
          * @enum {string}
          */
         QueryDialect: "event" | "profile";
+        QueryFormula: {
+            alias?: string | null;
+            /** @description Names of queries, numbers, + - * / and parentheses. */
+            formula: string;
+            limit?: components["schemas"]["FormulaLimit"] | null;
+        };
         QueryMeta: components["schemas"]["AnswerMeta"] & {
             request_id: string;
             status: string;
@@ -4385,6 +5978,12 @@ export interface components {
             length: number;
             message: string;
             offset: number;
+        };
+        RecentSize: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            size: number;
         };
         RecordSort: {
             facet?: string | null;
@@ -4452,6 +6051,13 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_ConnectionsAnswer: {
+            attributes: {
+                connections: components["schemas"]["ConnectionAnswer"][];
+            };
+            id: string;
+            type: string;
+        };
         Resource_DiffAnswer: {
             attributes: {
                 after: components["schemas"]["SideAnswer"];
@@ -4499,6 +6105,33 @@ export interface components {
                 name: string;
                 /** @description string, number, boolean, list or mixed */
                 value_type: string;
+            };
+            id: string;
+            type: string;
+        };
+        Resource_FacetInfoAnswer: {
+            attributes: {
+                result: components["schemas"]["FacetValues"];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_FormulaScalarAnswer: {
+            attributes: {
+                /** @description One `group` column per facet, then a `number` column per formula; all of one length. */
+                columns: components["schemas"]["FormulaColumn"][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_FormulaTimeseriesAnswer: {
+            attributes: {
+                /** @description Tags are `facet:value`; the index is that of the formula. */
+                series: components["schemas"]["SeriesHead"][];
+                /** @description Where each step begins, epoch milliseconds. */
+                times: number[];
+                /** @description Parallel to the series, then to the times. */
+                values: (number | null)[][];
             };
             id: string;
             type: string;
@@ -4594,10 +6227,43 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_ListAnswer: {
+            attributes: {
+                /** @description Values by column; null where a row has none. */
+                records: Record<string, never>[];
+                /**
+                 * Format: int64
+                 * @description How many rows there are, whatever the limit.
+                 */
+                total_count: number;
+            };
+            id: string;
+            type: string;
+        };
+        Resource_MappingAnswer: {
+            attributes: {
+                attributes: components["schemas"]["Attribute"][];
+            };
+            id: string;
+            type: string;
+        };
         Resource_NumbersAnswer: {
             attributes: {
                 /** @description One `group` column per facet, then the `number` column. */
                 columns: components["schemas"]["NumberColumn"][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_OriginAnswer: {
+            attributes: {
+                definition: Record<string, never>;
+                /** @description The definition in words. */
+                echo: string;
+                /** @description Whether the members are exactly those whom the number counts. */
+                exact: boolean;
+                /** @description Why not, and what else is worth knowing. */
+                notes: string[];
             };
             id: string;
             type: string;
@@ -4649,6 +6315,19 @@ export interface components {
             id: string;
             type: string;
         };
+        Resource_ProfilesAnswer: {
+            attributes: {
+                /** @description Values by column; null where a profile has none. */
+                hits: Record<string, never>[];
+                /**
+                 * Format: int64
+                 * @description How many there are, whatever the limit.
+                 */
+                total: number;
+            };
+            id: string;
+            type: string;
+        };
         Resource_RetentionGrid: {
             attributes: {
                 /** @description Of each group its cohorts and then the row of its averages. */
@@ -4690,6 +6369,11 @@ export interface components {
         };
         Resource_SegmentAttributes: {
             attributes: {
+                /**
+                 * Format: int64
+                 * @description The size now less that of a week ago, where that was recorded.
+                 */
+                change_7d?: number | null;
                 /** Format: date-time */
                 created_at: string;
                 /** @description Absent for a static segment, which holds a list. */
@@ -4710,6 +6394,8 @@ export interface components {
                 /** Format: date-time */
                 modified_at: string;
                 name: string;
+                /** @description Recorded sizes of a dynamic segment, oldest first: midnights of the workspace, then the latest. */
+                recent?: components["schemas"]["RecentSize"][];
                 /** Format: int64 */
                 size: number;
                 /** Format: date-time */
@@ -4719,6 +6405,8 @@ export interface components {
                  * @description How far into the log of acknowledged events the size reaches.
                  */
                 size_watermark: number;
+                /** @description `kind`: fresh, stale (`since`), or failed (`since`, `reason`: the size is the last good one). */
+                state: Record<string, never>;
                 tags: string[];
                 /** @description What refers to it. */
                 used_in: components["schemas"]["UsedIn"][];
@@ -4787,6 +6475,23 @@ export interface components {
             attributes: {
                 suggestions: components["schemas"]["Suggestion"][];
             };
+            id: string;
+            type: string;
+        };
+        Resource_TimeseriesAnswer: {
+            attributes: {
+                intervals: components["schemas"]["SeriesInterval"][];
+                series: components["schemas"]["SeriesHead"][];
+                /** @description Where each step begins, epoch milliseconds. */
+                times: number[];
+                /** @description Parallel to the series, then to the times. */
+                values: (number | null)[][];
+            };
+            id: string;
+            type: string;
+        };
+        Resource_Value: {
+            attributes: unknown;
             id: string;
             type: string;
         };
@@ -4930,6 +6635,19 @@ export interface components {
              */
             overlap?: string;
         };
+        RowAttributes: {
+            /** @description Column to text or number. */
+            values?: Record<string, never>;
+        };
+        RowShape: {
+            attributes?: components["schemas"]["RowAttributes"];
+            /** @description The value of the primary key. */
+            id: string;
+            type: string;
+        };
+        Rows: {
+            data: components["schemas"]["RowShape"][];
+        };
         SankeyAnswer: {
             links: components["schemas"]["Link"][];
             nodes: components["schemas"]["Node"][];
@@ -4995,9 +6713,10 @@ export interface components {
             type: string;
             values: Record<string, never>[];
         };
-        ScalarMeta: components["schemas"]["AnswerMeta"] & {
-            request_id: string;
-            status: string;
+        SchemaShape: {
+            fields: components["schemas"]["FieldShape"][];
+            /** @description Exactly one. */
+            primary_keys: string[];
         };
         ScopeOfGrid: {
             target: components["schemas"]["ScopeTarget"];
@@ -5029,6 +6748,11 @@ export interface components {
             query?: string | null;
         };
         SegmentAttributes: {
+            /**
+             * Format: int64
+             * @description The size now less that of a week ago, where that was recorded.
+             */
+            change_7d?: number | null;
             /** Format: date-time */
             created_at: string;
             /** @description Absent for a static segment, which holds a list. */
@@ -5049,6 +6773,8 @@ export interface components {
             /** Format: date-time */
             modified_at: string;
             name: string;
+            /** @description Recorded sizes of a dynamic segment, oldest first: midnights of the workspace, then the latest. */
+            recent?: components["schemas"]["RecentSize"][];
             /** Format: int64 */
             size: number;
             /** Format: date-time */
@@ -5058,6 +6784,8 @@ export interface components {
              * @description How far into the log of acknowledged events the size reaches.
              */
             size_watermark: number;
+            /** @description `kind`: fresh, stale (`since`), or failed (`since`, `reason`: the size is the last good one). */
+            state: Record<string, never>;
             tags: string[];
             /** @description What refers to it. */
             used_in: components["schemas"]["UsedIn"][];
@@ -5101,12 +6829,21 @@ export interface components {
             /** @description By series, then time. */
             values: (number | null)[][];
         };
+        SeriesHead: {
+            /** @description The values of the facets. */
+            group_tags: string[];
+            query_index: number;
+        };
         SeriesInterval: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The length of the first step.
+             */
             milliseconds: number;
             /** Format: int64 */
             start_time: number;
             times: number[];
+            /** @description `fixed`, or `calendar` where steps are not all of one length. */
             type: string;
         };
         SeriesName: {
@@ -5192,6 +6929,21 @@ export interface components {
         Suggestions: {
             suggestions: components["schemas"]["Suggestion"][];
         };
+        TableDraft: {
+            description?: string;
+            file_metadata?: components["schemas"]["FileShape"];
+            schema: components["schemas"]["SchemaShape"];
+            /** @description `LOCAL_FILE`. */
+            source: string;
+            table_name: string;
+            tags?: string[];
+        };
+        TablePatch: {
+            description?: string | null;
+            file_metadata?: components["schemas"]["FileShape"] | null;
+            schema?: components["schemas"]["SchemaShape"] | null;
+            tags?: string[] | null;
+        };
         /** @description What became of the lines of a request. */
         Taken: {
             /**
@@ -5227,6 +6979,17 @@ export interface components {
             /** @enum {string} */
             type: "path";
         };
+        TermSearch: {
+            /** @description Part of the facet's value. */
+            value?: string | null;
+        };
+        /** @description Seconds since 1970. */
+        TimeFrame: {
+            /** Format: int64 */
+            end?: number | null;
+            /** Format: int64 */
+            start?: number | null;
+        };
         TimeInterval: {
             /** @enum {string} */
             type: "calendar";
@@ -5240,6 +7003,26 @@ export interface components {
         };
         TimelineMeta: components["schemas"]["AnswerMeta"] & {
             page: components["schemas"]["PageMeta"];
+        };
+        TimeseriesAnswer: {
+            intervals: components["schemas"]["SeriesInterval"][];
+            series: components["schemas"]["SeriesHead"][];
+            /** @description Where each step begins, epoch milliseconds. */
+            times: number[];
+            /** @description Parallel to the series, then to the times. */
+            values: (number | null)[][];
+        };
+        UploadDraft: {
+            /** @description The columns of the file, in order. */
+            headers: string[];
+            /** Format: int64 */
+            part_count: number;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            part_size: number;
+            table_name: string;
         };
         UsedIn: {
             id: string;

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useId, useState } from "react";
+import { useState } from "react";
 import type { ChartAttributes, ChartKind } from "../analysis/save-chart";
 import { envelope, type Resource, request } from "../api/client";
 import { useMay } from "../app/session";
@@ -11,7 +11,8 @@ import { Dialog } from "../ui/dialog";
 import { ago, Badge, Empty, ErrorBox, SkeletonRows } from "../ui/feedback";
 import type { IconName } from "../ui/icons";
 import { Icon } from "../ui/icons";
-import { Labelled, Page } from "../ui/page";
+import { NameDialog } from "../ui/name-dialog";
+import { Page } from "../ui/page";
 import { toast } from "../ui/toast";
 
 type Chart = Resource<ChartAttributes>;
@@ -111,13 +112,11 @@ export default function ChartsPage() {
 }
 
 function Rename({ chart, onClose }: { chart: Chart; onClose: () => void }) {
-  const [name, setName] = useState(chart.attributes.name);
-  const form = useId();
   const client = useQueryClient();
   const rename = useMutation({
-    mutationFn: () =>
+    mutationFn: (name: string) =>
       request("PATCH", `/charts/${chart.id}`, {
-        body: envelope("chart", { name: name.trim() }),
+        body: envelope("chart", { name }),
         headers: { "If-Match": `"${chart.attributes.version}"` },
       }),
     onSuccess: () => {
@@ -126,46 +125,16 @@ function Rename({ chart, onClose }: { chart: Chart; onClose: () => void }) {
     },
   });
   return (
-    <Dialog
+    <NameDialog
       open
       onClose={onClose}
       title="Rename chart"
-      width="sm"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            look="primary"
-            type="submit"
-            form={form}
-            busy={rename.isPending}
-            disabled={name.trim() === ""}
-          >
-            Rename
-          </Button>
-        </>
-      }
-    >
-      <form
-        id={form}
-        className="space-y-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          rename.mutate();
-        }}
-      >
-        <Labelled label="Name">
-          <input
-            className="field w-full"
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-            required
-            maxLength={200}
-          />
-        </Labelled>
-        <ErrorBox error={rename.error} />
-      </form>
-    </Dialog>
+      name={chart.attributes.name}
+      action="Rename"
+      busy={rename.isPending}
+      error={rename.error}
+      onName={(name) => rename.mutate(name)}
+    />
   );
 }
 

@@ -15,8 +15,15 @@ type SegmentsAnswer = Many<{ name: string; version: number }, { as_of?: string }
 /** At how many instants of the range memberships are looked at. */
 const POINTS = 15;
 
+interface Props {
+  kind: Kind;
+  id: string;
+  /** Before it there is nobody to ask about; none until it is known. */
+  firstSeen: string | undefined;
+}
+
 /** The segments somebody is in: now, and over the range. */
-export function Memberships({ kind, id }: { kind: Kind; id: string }) {
+export function Memberships({ kind, id, firstSeen }: Props) {
   const { range, instants } = useShared();
   const [why, setWhy] = useState<{ id: string; name: string } | null>(null);
   const path = `/${kind}s/${encodeURIComponent(id)}/segments`;
@@ -33,6 +40,7 @@ export function Memberships({ kind, id }: { kind: Kind; id: string }) {
       queryKey: ["memberships", kind, id, at],
       retry: false,
       staleTime: Number.POSITIVE_INFINITY,
+      enabled: firstSeen !== undefined && at > Date.parse(firstSeen),
       queryFn: ({ signal }: { signal: AbortSignal }) =>
         request<SegmentsAnswer>("GET", path, { query: { at: new Date(at).toISOString() }, signal }),
     })),

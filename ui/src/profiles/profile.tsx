@@ -71,7 +71,11 @@ export function Profile({ kind }: { kind: Kind }) {
               <Timeline path={path} timezone={range.timezone} showUser={kind === "account"} />
             </div>
             <div className="min-w-0 space-y-4 max-lg:order-1">
-              <Memberships kind={kind} id={id} />
+              <Memberships
+                kind={kind}
+                id={id}
+                firstSeen={attributes.first_seen === undefined ? undefined : String(attributes.first_seen)}
+              />
               <FirstAndLast attributes={attributes} pending={profile.isPending} timezone={range.timezone} />
               <OtherAttributes kind={kind} attributes={attributes} timezone={range.timezone} />
             </div>

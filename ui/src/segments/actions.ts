@@ -6,7 +6,14 @@ import type { Segment } from "./queries";
 /** Deletes segments one after another and offers to bring them back. `force`: although others refer to them. */
 export function useDeleteSegments(onDone?: () => void) {
   const queries = useQueryClient();
-  const again = () => queries.invalidateQueries({ queryKey: ["segments"] });
+  // What is gone is not asked for again: the page that showed it may still be there for a moment.
+  const again = (gone: Segment[] = []) => {
+    const ids = new Set<unknown>(gone.map(({ id }) => id));
+    return queries.invalidateQueries({
+      queryKey: ["segments"],
+      predicate: ({ queryKey }) => !ids.has(queryKey[1]),
+    });
+  };
   const restore = async (segments: Segment[]) => {
     try {
       for (const { id } of segments) await request("POST", `/segments/${id}/restore`);
@@ -33,6 +40,6 @@ export function useDeleteSegments(onDone?: () => void) {
       });
       onDone?.();
     },
-    onSettled: again,
+    onSettled: (deleted) => again(deleted),
   });
 }

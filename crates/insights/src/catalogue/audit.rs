@@ -1,6 +1,5 @@
 //! Who changed what, and when. Entries are only added; the oldest go when there are too many.
 
-use percent_encoding::percent_decode_str;
 use sqlx::Row as _;
 use whodid_model::{Instant, limits};
 
@@ -76,31 +75,6 @@ impl Catalogue {
                 .fetch_all(&self.pool)
                 .await?;
         Ok(Page::new(rows, page.limit, |entry| &entry.id))
-    }
-
-    /// Takes the user's id out of the entries, which go on saying what was done; how many they are.
-    pub async fn forget_in_changes(&self, user: &str) -> Result<u64, InsightError> {
-        let entries: Vec<AuditEntry> =
-            sqlx::query_as("SELECT * FROM audit WHERE action LIKE '%{id}%'").fetch_all(&self.pool).await?;
-        let mut changed = 0;
-        for entry in entries {
-            let is_user = |piece: &str| percent_decode_str(piece).decode_utf8_lossy() == user;
-            let pieces = entry.path.split('/').map(|piece| if is_user(piece) { "erased" } else { piece });
-            let path = pieces.collect::<Vec<_>>().join("/");
-            if path == entry.path && entry.target.as_deref() != Some(user) {
-                continue;
-            }
-            sqlx::query("UPDATE audit SET path = $1, target = $2 WHERE id = $3")
-                .bind(path)
-                .bind(entry.target.filter(|target| target != user))
-                .bind(entry.id)
-                .execute(&self.pool)
-                .await?;
-            changed += 1;
-        }
-        // What was overwritten still lies in the write-ahead log until that is written back.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
-        Ok(changed)
     }
 
     async fn trim_audit(&self, keep: i64) -> Result<(), InsightError> {

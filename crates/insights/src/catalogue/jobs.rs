@@ -133,6 +133,17 @@ impl Catalogue {
         found.await?.ok_or_else(|| InsightError::NotFound { what: "job", id: id.to_string() })
     }
 
+    pub(crate) async fn replace_report(&self, id: &str, report: &Json) -> Result<(), InsightError> {
+        let query = sqlx::query("UPDATE jobs SET report = $2 WHERE id = $1");
+        query.bind(id).bind(report.to_string()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// All that have reported something.
+    pub(crate) async fn reports(&self) -> Result<Vec<StoredJob>, InsightError> {
+        Ok(sqlx::query_as("SELECT * FROM jobs WHERE report IS NOT NULL").fetch_all(&self.pool).await?)
+    }
+
     /// In order of creation, the newest first.
     pub(crate) async fn stored_jobs(&self, page: &PageRequest) -> Result<Page<StoredJob>, InsightError> {
         let (after, rows) = page.bounds()?;

@@ -178,6 +178,15 @@ impl Catalogue {
         Ok(found.fetch_optional(&self.pool).await?)
     }
 
+    /// Rows that hold the text somewhere, without regard to case: table, id, and the cells in JSON.
+    pub(crate) async fn rows_with(&self, text: &str) -> Result<Vec<(String, String, String)>, InsightError> {
+        let rows = sqlx::query_as(
+            "SELECT table_id, id, cells FROM reference_rows
+             WHERE instr(lower(id), lower($1)) > 0 OR instr(lower(cells), lower($1)) > 0",
+        );
+        Ok(rows.bind(text).fetch_all(&self.pool).await?)
+    }
+
     /// Rows in order of id.
     pub(crate) async fn rows_after(
         &self,

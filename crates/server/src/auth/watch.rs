@@ -19,6 +19,9 @@ const PERIOD: HeaderName = HeaderName::from_static("x-ratelimit-period");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// What is asked about a person has their id in its path.
+const A_PERSON: &str = "/users/{id}";
+
 /// Answers larger than this are not looked into for the id of what was made.
 const READ_BYTES: u64 = 256 * 1024;
 
@@ -29,6 +32,8 @@ pub(crate) async fn watch(State(services): State<Services>, mut request: Request
     let path = request.uri().path().to_string();
     let pattern = request.extensions().get::<MatchedPath>().map_or(path.as_str(), MatchedPath::as_str);
     let action = format!("{} {pattern}", request.method());
+    // The log lasts longer than what is known of a person.
+    let path = if pattern.contains(A_PERSON) { pattern.to_string() } else { path };
     let safe = request.method().is_safe();
     let asker = asker(request.headers());
     let response = asked_by(asker, next.run(request)).await;

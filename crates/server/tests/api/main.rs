@@ -8,6 +8,7 @@ mod asking;
 mod command_line;
 mod description;
 mod documents;
+mod erasure;
 mod intake;
 mod journeys;
 mod lists;

@@ -39,7 +39,7 @@ impl Store {
         self.remove(Doomed::Of(Owner::User(user.clone()))).await
     }
 
-    /// Removes the events of each type that lie before its instant.
+    /// Removes the events of each type that lie before its instant, as far as they are in the table.
     pub async fn remove_before(&self, bounds: Vec<(EventType, Instant)>) -> Result<Removed, StoreError> {
         self.remove(Doomed::Before(bounds)).await
     }
@@ -52,6 +52,14 @@ impl Store {
 
 impl Inner {
     async fn remove(self: &Arc<Inner>, doomed: Doomed) -> Result<Removed, StoreError> {
+        if let Doomed::Before(bounds) = &doomed {
+            let latest = bounds.iter().map(|(_, before)| *before).max();
+            let oldest = self.table.lock().await.table.parts().iter().map(|part| part.earliest).min();
+            // Most often nothing is old enough, and nothing has to be looked through for that.
+            if oldest.zip(latest).is_none_or(|(oldest, latest)| oldest >= latest) {
+                return Ok(Removed::default());
+            }
+        }
         self.empty_the_log().await?;
         let mut parts = self.table.lock().await;
         if parts.in_doubt {
@@ -64,6 +72,10 @@ impl Inner {
             if let Some(part) = part {
                 gone_of.entry(*part).or_default().insert(key.clone());
             }
+        }
+        if let Some((key, _)) = located.iter().find(|(_, part)| part.is_none()) {
+            let detail = format!("no part has the {} {}: run `whodid check`", key.kind, key.id);
+            return Err(StoreError::Damaged { path: self.root.clone(), detail });
         }
         let mut removed = Removed { events: located.len() as u64, ..Removed::default() };
         if gone_of.is_empty() {

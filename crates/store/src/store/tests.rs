@@ -388,6 +388,7 @@ async fn run(steps: Vec<Step>) {
                 let shown = model(&arrived, None);
                 let Some((_, event)) = shown.values().nth(index.index(shown.len().max(1))) else { continue };
                 let (kind, before) = (event.kind, event.ts);
+                store.flush().await.unwrap();
                 let removed = store.remove_before(vec![(kind, before)]).await.unwrap();
                 let gone = keys(&shown, |_, event| event.kind == kind && event.ts < before);
                 assert_eq!(removed.events, gone.len() as u64);
