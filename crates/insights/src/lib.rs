@@ -56,7 +56,7 @@ pub use segments::{
     Ambiguous, Applied, AppliedChange, ApplyAction, ClauseCount, CodedSegment, Compared, Comparison, Diff,
     DiffRequest, Estimate, Explained, Export, History, HistoryPoint, HistoryRequest, HistoryStep, ImportMode,
     ImportReport, ImportRequest, ListedIdentifiers, Member, Members, MembersRequest, NewSegment, Note, Pair,
-    Preview, Recent, RecordState, Refreshed, Region, RejectedLine, Segment, SegmentChange, Side,
+    Preview, Recent, Refreshed, Region, RejectedLine, Segment, SegmentChange, Side, SizeState,
     UnmatchedRequest, UsedIn,
 };
 pub use tables::{NewTable, NewUpload, TableChange, normalized_headers, normalized_name};

@@ -34,7 +34,7 @@ pub use history::{History, HistoryPoint, HistoryRequest, HistoryStep};
 pub use imports::{Ambiguous, ImportMode, ImportReport, ImportRequest, RejectedLine};
 pub use lists::{ListedIdentifiers, UnmatchedRequest};
 pub use members::{Member, Members, MembersRequest};
-pub use refresh::{Recent, RecordState, Refreshed};
+pub use refresh::{Recent, Refreshed, SizeState};
 pub use why::Explained;
 
 /// A definition's answer before it is saved.
@@ -205,9 +205,11 @@ impl Insights {
         page: &PageRequest,
     ) -> Result<Page<Segment>, InsightError> {
         let stored = self.catalogue().list_segments(search, page).await?;
+        let mut used_in = self.catalogue().used_in_all().await?;
         let mut items = Vec::with_capacity(stored.items.len());
         for segment in stored.items {
-            items.push(self.shown_or_failed(segment).await?);
+            let used_in = used_in.remove(&segment.id).unwrap_or_default();
+            items.push(self.shown_or_failed(segment, used_in).await?);
         }
         Ok(Page { items, next: stored.next })
     }
@@ -239,20 +241,25 @@ impl Insights {
     async fn shown(&self, stored: catalogue::Segment) -> Result<Segment, InsightError> {
         let definition = read_definition(&stored.definition)?;
         let known = self.size(&stored, &definition).await?;
-        self.described(stored, known, None).await
+        let used_in = self.catalogue().used_in(&stored.id).await?;
+        self.described(stored, known, None, used_in).await
     }
 
     /// For lists: a segment that can't be evaluated is shown with its last good size, and says why.
-    async fn shown_or_failed(&self, stored: catalogue::Segment) -> Result<Segment, InsightError> {
+    async fn shown_or_failed(
+        &self,
+        stored: catalogue::Segment,
+        used_in: Vec<Dependent>,
+    ) -> Result<Segment, InsightError> {
         let definition = read_definition(&stored.definition)?;
         match self.size(&stored, &definition).await {
-            Ok(known) => self.described(stored, known, None).await,
+            Ok(known) => self.described(stored, known, None, used_in).await,
             Err(error) => {
                 let last = self.catalogue().last_point(&stored.id).await?;
                 let (as_of, watermark, size) =
                     last.map_or((stored.created_at, 0, 0), |point| (point.at, point.watermark, point.size));
                 let known = KnownSize { version: stored.version, watermark, generation: 0, as_of, size };
-                self.described(stored, known, Some(error)).await
+                self.described(stored, known, Some(error), used_in).await
             }
         }
     }
@@ -262,11 +269,11 @@ impl Insights {
         stored: catalogue::Segment,
         known: KnownSize,
         error: Option<InsightError>,
+        used_in: Vec<Dependent>,
     ) -> Result<Segment, InsightError> {
         let definition = read_definition(&stored.definition)?;
         let asked = Asked::new(self.instant(None));
         let recent = self.recent(&stored.id, known.size, error.as_ref()).await?;
-        let used_in = self.catalogue().used_in(&stored.id).await?;
         Ok(Segment {
             // The size may have been known already: the answer is as of then.
             meta: Meta { as_of: known.as_of, ..asked.answered(known.watermark, Some(stored.version)) },

@@ -5,12 +5,11 @@ import { Audit } from "../settings/audit";
 import { Keys } from "../settings/keys";
 import { People } from "../settings/people";
 import { Status } from "../settings/status";
-import { Webhooks } from "../settings/webhooks";
 import { Empty } from "../ui/feedback";
 import { Page } from "../ui/page";
 import { Tabs } from "../ui/tabs";
 
-const TABS = ["keys", "people", "webhooks", "status", "changes"] as const;
+const TABS = ["keys", "people", "status", "changes"] as const;
 type Tab = (typeof TABS)[number];
 
 const codec: SearchCodec<{ tab: Tab }> = {
@@ -37,7 +36,6 @@ export default function SettingsPage() {
         tabs={[
           { value: "keys", label: "Keys", panel: guarded(() => <Keys />) },
           { value: "people", label: "People", panel: guarded(() => <People />) },
-          { value: "webhooks", label: "Webhooks", panel: () => <Webhooks /> },
           { value: "status", label: "Status", panel: () => <Status /> },
           { value: "changes", label: "Changes", panel: guarded(() => <Audit />) },
         ]}

@@ -35,7 +35,7 @@ export interface SegmentAttributes {
   /** Up to 8 recorded points, oldest first. */
   recent?: { at: string; size: number }[];
   change_7d?: number;
-  state?: { kind: "fresh" | "stale" | "failed" | "partial"; since?: string; reason?: string };
+  state?: { kind: "fresh" | "failed"; since?: string; reason?: string };
 }
 
 export type Segment = Resource<SegmentAttributes>;

@@ -25,14 +25,6 @@ export interface PersonAttributes {
   last_login_at: string | null;
 }
 
-export interface WebhookAttributes {
-  segment_id: string;
-  url: string;
-  enabled: boolean;
-  secret?: string;
-  created_at?: string;
-}
-
 export interface AuditAttributes {
   at: string;
   actor: { kind: string; id: string; name: string };
@@ -86,7 +78,6 @@ function useAll<A>(path: string, enabled = true) {
 
 export const useKeys = (enabled = true) => useAll<KeyAttributes>("/keys", enabled);
 export const usePeople = () => useAll<PersonAttributes>("/people");
-export const useWebhooks = () => useAll<WebhookAttributes>("/webhooks");
 
 export function useStatus(everyMs?: number) {
   return useQuery({

@@ -22,8 +22,6 @@ const NEW_DAYS: i64 = 7;
 const MISSED_DAYS: i64 = 30;
 /// How many full hours are made up for.
 const MISSED_HOURS: i64 = 24;
-/// A record that is older than this is stale.
-const STALE_AFTER: Span = Span::from_seconds(2 * 3_600);
 /// How many points a list shows.
 const RECENT_POINTS: usize = 8;
 
@@ -35,15 +33,11 @@ pub struct Refreshed {
     pub failed: u64,
 }
 
-/// How far a segment's record can be relied on.
+/// How far a segment's size can be relied on. It is evaluated when it is asked for, so only a failure makes it old.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum RecordState {
+pub enum SizeState {
     Fresh,
-    /// The record ends at `since`.
-    Stale {
-        since: Instant,
-    },
     /// It can't be evaluated; what is shown is the last good answer.
     Failed {
         since: Instant,
@@ -58,7 +52,7 @@ pub struct Recent {
     pub points: Vec<(Instant, u64)>,
     /// The size now less that of a week ago.
     pub change_7d: Option<i64>,
-    pub state: RecordState,
+    pub state: SizeState,
 }
 
 impl Insights {
@@ -134,13 +128,10 @@ impl Insights {
         let then = points.iter().rev().find(|(at, _)| *at <= week_ago.plus(Span::from_days(1)));
         let then = then.filter(|(at, _)| *at >= week_ago.minus(Span::from_days(1)));
         let recorded = catalogue.failure(segment_id).await?;
-        let state = match (recorded, error, last) {
-            (Some(failure), Some(_), _) => {
-                RecordState::Failed { since: failure.since, reason: failure.reason }
-            }
-            (None, Some(error), _) => RecordState::Failed { since: now, reason: error.to_string() },
-            (_, None, Some((at, _))) if now >= at.plus(STALE_AFTER) => RecordState::Stale { since: at },
-            _ => RecordState::Fresh,
+        let state = match (recorded, error) {
+            (Some(failure), Some(_)) => SizeState::Failed { since: failure.since, reason: failure.reason },
+            (None, Some(error)) => SizeState::Failed { since: now, reason: error.to_string() },
+            (_, None) => SizeState::Fresh,
         };
         let change_7d = then.map(|(_, then)| size as i64 - *then as i64);
         Ok(Recent { points, change_7d, state })

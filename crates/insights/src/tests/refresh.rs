@@ -1,7 +1,7 @@
 //! The record of segments: kept, made up for, marked when it can't be.
 
 use super::*;
-use crate::{HistoryRequest, HistoryStep, RecordState, Refreshed};
+use crate::{HistoryRequest, HistoryStep, Refreshed, SizeState};
 
 async fn saved(insights: &Insights, name: &str, definition: &Json) -> String {
     let definition = Definition::from_json(definition).unwrap();
@@ -35,7 +35,7 @@ async fn a_record_equals_evaluation_and_late_events_show() {
     assert_eq!((verified.points[4].size, verified.points[4].recorded), (4, Some(3)));
 
     let shown = insights.segment(&id).await.unwrap().recent;
-    assert_eq!((shown.points.len(), shown.state), (8, RecordState::Fresh));
+    assert_eq!((shown.points.len(), shown.state), (8, SizeState::Fresh));
     assert_eq!(shown.change_7d, Some(1));
     let last = insights.catalogue().last_point(&id).await.unwrap().unwrap();
     assert_eq!(
@@ -55,5 +55,5 @@ async fn a_segment_that_fails_keeps_its_last_good_answer_and_holds_up_no_other()
     insights.delete_segment(&base, true).await.unwrap();
     let listed = insights.list_segments(None, &PageRequest::FIRST).await.unwrap().items;
     assert_eq!((listed.len(), listed[0].size, listed[0].size_as_of), (1, before.size, before.at));
-    assert!(matches!(&listed[0].recent.state, RecordState::Failed { reason, .. } if reason.contains(&base)));
+    assert!(matches!(&listed[0].recent.state, SizeState::Failed { reason, .. } if reason.contains(&base)));
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use whodid_insights::catalogue::{PageRequest, SegmentVersion};
-use whodid_insights::{NewSegment, Note, RecordState, Segment, SegmentChange};
+use whodid_insights::{NewSegment, Note, Segment, SegmentChange, SizeState};
 use whodid_model::{EntityKind, IdentifierKey, Instant};
 use whodid_query::definition::Definition;
 
@@ -133,7 +133,7 @@ struct SegmentAttributes {
     change_7d: Option<i64>,
     /// `kind`: fresh, stale (`since`), or failed (`since`, `reason`: the size is the last good one).
     #[schema(value_type = Object)]
-    state: RecordState,
+    state: SizeState,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
